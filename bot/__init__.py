@@ -1,0 +1,1 @@
+"""malbeot's messaging service: gateway, worker and console around one mailbox in Redis."""

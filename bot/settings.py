@@ -1,0 +1,130 @@
+"""Everything that the operator can set: read once, in `__main__`, and passed on."""
+
+import re
+from importlib.util import find_spec
+from os import environ
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import SettingsError
+
+PREFIX = "MALBEOT_"
+SECRET_FILES = Path("/run/secrets")
+
+
+def _token(value: SecretStr) -> SecretStr:
+    # Also keeps a stray newline or slash out of the URLs that the token becomes part of.
+    if not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", value.get_secret_value()):
+        raise ValueError("must look like 123456:ABC…, as BotFather gives it")
+    return value
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"(redis|rediss|unix)://.", value.get_secret_value()):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("must be an http:// or https:// address")
+    return value.rstrip("/")
+
+
+def _webhook_secret(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", value.get_secret_value()):
+        raise ValueError("must be 16 to 256 letters, digits, _ or -")
+    return value
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be host:port")
+    return value
+
+
+def _data_dir() -> Path:
+    base = environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "malbeot"
+
+
+Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[^\n<>]+$")]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(BaseSettings):
+    """The operator's settings: environment, then `.env`, then secret files; an empty value counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
+    telegram_api_url: HttpUrl = "https://api.telegram.org"
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None  # None: the embedded server
+    data_dir: Path = Field(default_factory=_data_dir)  # what the embedded server keeps
+
+    owner: Name = "이연준"
+    bot_name: Name = "말벗"
+
+    webhook_url: HttpUrl | None = None  # None: long polling
+    webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    webhook_listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
+
+    engine: Literal["ctranslate2", "tensorflow"] = "ctranslate2"
+    checkpoint: Path | None = None  # None: the one that ships
+    batch_size: int = Field(32, ge=1, le=1024)  # conversations decoded together
+    decode_timeout: float = Field(60, gt=0)  # seconds for one batch
+    max_tries: int = Field(3, ge=1)  # then a message becomes a dead letter
+    claim_ttl: float = Field(30, ge=1)  # seconds; a claim not renewed so long is taken over
+
+    history_exchanges: int = Field(4, ge=0)  # 0 keeps no history
+    history_ttl: int = Field(86400, ge=1)  # seconds
+    max_backlog: int = Field(10_000, ge=1)  # messages waiting in all
+    max_mailbox: int = Field(20, ge=1)  # messages waiting of one chat
+
+    log_format: Literal["auto", "text", "json"] = "auto"  # auto: text on a terminal
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def _webhook_has_secret(self) -> Self:
+        if self.webhook_url and not self.webhook_secret:
+            raise ValueError(f"{PREFIX}WEBHOOK_SECRET: must be set when {PREFIX}WEBHOOK_URL is")
+        return self
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """The checkpoint's folder. Finds the one that ships without importing `model`, which the gateway must not."""
+        if self.checkpoint:
+            return self.checkpoint
+        package = find_spec("model")
+        if package is None or not package.submodule_search_locations:
+            raise SettingsError(f"{PREFIX}CHECKPOINT: must be set, as no checkpoint is installed here")
+        return Path(package.submodule_search_locations[0]) / "pretrained"
+
+    def masked(self) -> dict[str, str]:
+        """Each variable's effective value by its name; a secret shows only that it is set."""
+        return {
+            PREFIX + name.upper(): "********" if isinstance(value, SecretStr) else "" if value is None else str(value)
+            for name, value in self
+        }
+
+
+def load_settings() -> Settings:
+    """Read the settings; SettingsError names the first wrong variable and never shows its value."""
+    try:
+        return Settings(_secrets_dir=SECRET_FILES if SECRET_FILES.is_dir() else None)
+    except ValidationError as error:
+        raise SettingsError(_line(error)) from None
+
+
+def _line(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # a rule over several settings names them itself
+        return message
+    return f"{PREFIX}{str(first['loc'][0]).upper()}: {message[0].lower()}{message[1:]}"
