@@ -1,0 +1,73 @@
+"""Calls of Telegram's Bot API."""
+
+import json
+import random
+from typing import Any, cast
+
+from telegram import Bot
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest
+
+from bot.update import Json
+
+_ALLOWED = ["message"]  # the only kind of update that is ever answered
+
+
+class BotApi(Bot):
+    """python-telegram-bot's Bot, made fit for a receiver that must not stop.
+
+    `receive` hands updates out as plain JSON, where `get_updates` fails as a whole over one that it can't parse.
+    Don't call `initialize`: it puts the token into its exception. Errors are `telegram.error`'s, and so may quote
+    what a server sent: log their class, never their text.
+    """
+
+    __slots__ = ("_pools",)
+
+    def __init__(self, token: str, url: str) -> None:
+        """`url` as MALBEOT_TELEGRAM_API_URL, without a slash at its end."""
+        calls = _Request(connection_pool_size=64, read_timeout=20, pool_timeout=20)
+        polling = _Request(connection_pool_size=2)
+        super().__init__(
+            token,
+            base_url=f"{url}/bot",
+            base_file_url=f"{url}/file/bot",
+            request=calls,
+            get_updates_request=polling,
+        )
+        self._pools = (calls, polling)
+
+    async def receive(self, *, offset: int, wait: int) -> list[Json]:
+        """The updates from `offset` on, at most 100, waiting up to `wait` seconds; confirms those before `offset`."""
+        data = {"offset": offset, "timeout": wait, "allowed_updates": _ALLOWED}
+        updates = await self._post("getUpdates", data, read_timeout=wait + 10)
+        match updates:
+            case [*_] if all(isinstance(update, dict) and type(update.get("update_id")) is int for update in updates):
+                return cast("list[Json]", updates)
+        raise TelegramError("Invalid server response")
+
+    async def register_webhook(self, url: str, secret: str) -> None:
+        await self.set_webhook(url, secret_token=secret, allowed_updates=_ALLOWED)
+
+    async def close_connections(self) -> None:
+        for pool in self._pools:
+            await pool.shutdown()
+
+
+class _Request(HTTPXRequest):
+    """HTTPXRequest that keeps what it can't parse, which may hold users' words, out of the log."""
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        try:
+            answer = json.loads(payload)
+        except ValueError:  # of which UnicodeDecodeError is one
+            answer = None
+        match answer:
+            case {"ok": True, "result": _} | {"ok": False}:
+                return cast("dict[str, Any]", answer)
+        raise TelegramError("Invalid server response")
+
+
+def backoff(tries: int, *, most: float = 30.0) -> float:
+    """Seconds to wait after the `tries`-th failure in a row: from half a second, doubling up to `most`, jittered."""
+    return min(most, 0.5 * 2.0 ** min(tries - 1, 16)) * random.uniform(0.75, 1.25)

@@ -1,0 +1,98 @@
+"""Every fixed sentence that users read, in one place."""
+
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "start": "인사 나누기",
+    "help": "할 수 있는 일 보기",
+    "who": "제가 누구인지 알아보기",
+    "reset": "나눈 이야기를 잊고 새로 시작하기",
+    "forget": "저장된 것을 모두 지우기",
+    "privacy": "무엇을 얼마나 보관하는지 보기",
+}
+
+RESET = "지금까지 나눈 이야기는 잊었어요. 처음부터 다시 이야기해요!"
+FORGET = "이 대화에서 저장해 둔 것을 모두 지웠어요. 다음에 말을 걸어 주시면 처음 뵙는 마음으로 이야기할게요."
+UNKNOWN_COMMAND = "그건 제가 모르는 명령이에요. /help 를 보내시면 무엇을 할 수 있는지 알려 드릴게요."
+CALLED = "네, 부르셨어요? 저를 부르면서 하고 싶은 말씀도 같이 적어 주세요."
+
+APOLOGY = "죄송해요, 이번 말씀에는 답을 쓰지 못했어요. 조금 바꿔서 다시 말씀해 주시겠어요?"
+BACKLOG_FULL = "지금은 이야기하러 오신 분이 많아서 방금 글을 받지 못했어요. 잠시 뒤에 다시 보내 주시겠어요?"
+MAILBOX_FULL = (
+    "앞서 보내신 말씀에 아직 답을 쓰고 있어서 방금 글은 받지 못했어요. 답을 받으신 다음에 다시 보내 주시겠어요?"
+)
+
+_MEDIA: Mapping[str, str] = {
+    "photo": "사진은 아직 볼 줄 몰라요. 어떤 사진인지 글로 들려주시겠어요?",
+    "sticker": "스티커에 담긴 마음은 아직 읽지 못해요. 글로 말씀해 주시면 잘 들을게요!",
+    "voice": "목소리는 아직 알아듣지 못해요. 글로 적어 주시겠어요?",
+    "video": "영상은 아직 볼 줄 몰라요. 어떤 내용인지 글로 들려주시겠어요?",
+    "location": "위치는 아직 볼 줄 몰라요. 어디에 계신지 글로 들려주시겠어요?",
+}
+_ALIKE = {"audio": "voice", "video_note": "video", "animation": "video", "venue": "location"}
+_OTHER_MEDIA = "저는 아직 글만 읽을 줄 알아요. 하고 싶은 말씀을 글로 적어 주시겠어요?"
+
+
+def start(owner: str, bot_name: str) -> str:
+    return (
+        f"안녕하세요! 저는 {owner}님의 챗봇 {bot_name}{copula(bot_name)}.\n"
+        "오늘 있었던 일도, 마음에 걸리는 일도 편하게 들려주세요. 몇 줄로 나눠 보내셔도 함께 읽고 답해 드려요.\n\n"
+        "무엇을 할 수 있는지 궁금하시면 /help 를 보내 주세요."
+    )
+
+
+def help_text() -> str:
+    menu = "\n".join(f"/{command} - {description}" for command, description in COMMANDS.items() if command != "start")
+    return f"그냥 말을 걸어 주시면 돼요. 이런 명령도 알아들어요.\n\n{menu}"
+
+
+def who(owner: str, bot_name: str, facts: str | None) -> str:
+    """`facts` describes the checkpoint, as `bot.about` words it."""
+    lines = [
+        f"저는 {owner}님의 챗봇 {bot_name}{copula(bot_name)}.",
+        "사람이 아니라, 대화를 보고 배운 트랜스포머 모델이 답을 써요.",
+        "아는 것이 많지 않고 틀린 말을 할 때도 있지만, 이야기는 언제든 들어 드릴게요.",
+    ]
+    return "\n".join(lines) + (f"\n\n{facts}" if facts else "")
+
+
+def privacy(exchanges: int, ttl: int) -> str:
+    """What is kept and for how long: the last `exchanges` for `ttl` seconds. Must stay true to `bot.mailbox`."""
+    if exchanges:
+        kept = (
+            f"• 이야기를 이어 가려고 최근에 주고받은 말 {exchanges}번까지를 보관하고, "
+            f"마지막 대화에서 {elapsed(ttl)} 저절로 지워요."
+        )
+    else:
+        kept = "• 주고받은 말은 답을 드리고 나면 보관하지 않아요."
+    return f"""\
+대화를 어떻게 다루는지 알려 드릴게요.
+
+{kept}
+• 답을 기다리는 글과 아직 보내 드리지 못한 답은 그동안만 보관해요. \
+끝내 답을 쓰지 못한 글은 운영자가 까닭을 살펴볼 수 있게 남겨 둬요.
+• 보관하는 곳은 이 챗봇을 운영하는 사람의 서버(Redis)예요. 운영자는 보관된 글을 읽을 수 있어요.
+• 같은 글에 두 번 답하지 않으려고 글의 번호를 이틀 동안 적어 둬요. 내용은 적지 않아요.
+• /forget 을 보내시면 이 대화에서 보관하던 것을 바로 모두 지워요. 서버의 기록 파일에서는 다음에 정리할 때 사라져요."""
+
+
+def media(kind: str) -> str:
+    """The answer to a message that is no text, by its kind in the Bot API."""
+    return _MEDIA.get(_ALIKE.get(kind, kind), _OTHER_MEDIA)
+
+
+def copula(name: str) -> str:
+    """이에요 after a final consonant, 예요 after a vowel; after other scripts the one that reads well for most."""
+    last = ord(name[-1])
+    ends_in_vowel = 0xAC00 <= last <= 0xD7A3 and (last - 0xAC00) % 28 == 0
+    return "예요" if ends_in_vowel else "이에요"
+
+
+def elapsed(seconds: int) -> str:
+    """When `seconds` have passed, in the largest unit that says it in a whole number."""
+    if seconds == 86400:
+        return "하루가 지나면"
+    for unit, name in ((86400, "일"), (3600, "시간"), (60, "분")):
+        if seconds % unit == 0:
+            return f"{seconds // unit}{name}이 지나면"
+    return f"{seconds}초가 지나면"

@@ -1,0 +1,101 @@
+"""What a user did, read from one of Telegram's updates.
+
+Updates are read as the plain JSON that they are: whatever shape one has, it never stops the receiver.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+
+# Contents that a person sends. What else stands in a message (joins, pins, titles) is told by Telegram, not said by
+# a user, and gets no answer.
+MEDIA = (
+    "photo", "sticker", "voice", "audio", "video_note", "animation", "video", "document", "location", "venue",
+    "contact", "poll", "dice", "story", "game", "paid_media", "checklist",
+)  # fmt: skip
+_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class Me:
+    """The bot's own account."""
+
+    id: int
+    username: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something that asks for an answer."""
+
+    update_id: int
+    chat: int
+    kind: Literal["text", "command", "media", "call"]  # a call is our name with nothing else
+    content: str  # the text; the command's name in lower case; the kind of media; nothing
+    quote: int | None  # the message that an answer quotes; None in private chats, where there is no doubt
+
+
+def read_update(update: Json, me: Me) -> Said | None:
+    """What was said to the bot, if anything.
+
+    In private chats everything is; in groups what mentions it, replies to it or is a command for it. Edits, channel
+    posts, reactions, other bots' messages and whatever else Telegram may report are not.
+    """
+    match update:
+        case {
+            "update_id": int(update_id),
+            "message": {"message_id": int(message_id), "chat": {"id": int(chat), "type": str(place)}} as message,
+        } if place in ("private", "group", "supergroup") and not _from_bot(message):
+            private = place == "private"
+        case _:
+            return None
+
+    def said(kind: Literal["text", "command", "media", "call"], content: str) -> Said:
+        return Said(update_id, chat, kind, content, None if private else message_id)
+
+    text = message.get("text")
+    if isinstance(text, str):
+        text = _readable(text)
+        if command := _COMMAND.match(text):
+            name, addressee = command.groups()
+            if addressee is None or addressee.lower() == me.username.lower():
+                return said("command", name.lower())
+            return None
+        mention = _mention(me)
+        if private or mention.search(text) or _replies_to(message, me):
+            text = mention.sub("", text).strip()
+            return said("text", text) if text else said("call", "")
+        return None
+
+    medium = next((kind for kind in MEDIA if kind in message), None)
+    caption = message.get("caption")
+    mentioned = isinstance(caption, str) and _mention(me).search(caption)
+    if medium and (private or mentioned or _replies_to(message, me)):
+        return said("media", medium)
+    return None
+
+
+def _from_bot(message: Json) -> bool:
+    # An anonymous group admin looks like a bot too, but speaks on behalf of the chat.
+    match message:
+        case {"from": {"is_bot": True}}:
+            return "sender_chat" not in message
+    return False
+
+
+def _replies_to(message: Json, me: Me) -> bool:
+    match message:
+        case {"reply_to_message": {"from": {"id": int(author)}}}:
+            return author == me.id
+    return False
+
+
+def _mention(me: Me) -> re.Pattern[str]:
+    return re.compile(rf"@{re.escape(me.username)}(?![A-Za-z0-9_])", re.IGNORECASE)
+
+
+def _readable(text: str) -> str:
+    # JSON can spell half a surrogate pair, which UTF-8, and so Redis, can't hold.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
