@@ -2,11 +2,14 @@
 
 import json
 import random
+import warnings
+from datetime import timedelta
 from typing import Any, cast
 
 from telegram import Bot
-from telegram.error import TelegramError
+from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
+from telegram.warnings import PTBDeprecationWarning
 
 from bot.update import Json
 
@@ -71,3 +74,10 @@ class _Request(HTTPXRequest):
 def backoff(tries: int, *, most: float = 30.0) -> float:
     """Seconds to wait after the `tries`-th failure in a row: from half a second, doubling up to `most`, jittered."""
     return min(most, 0.5 * 2.0 ** min(tries - 1, 16)) * random.uniform(0.75, 1.25)
+
+
+def retry_after(error: RetryAfter) -> float:
+    """Seconds. The library warns whenever this is read, since its type will change; we take either type."""
+    with warnings.catch_warnings(action="ignore", category=PTBDeprecationWarning):
+        pause = error.retry_after
+    return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)

@@ -1,0 +1,153 @@
+"""From the outbox to the users."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Coroutine, Iterator
+from itertools import count
+from typing import Any, TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+from telegram import ReplyParameters
+from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter, TelegramError
+
+from bot.address import Address
+from bot.api import BotApi, backoff, retry_after
+from bot.chat_action import Typing
+from bot.mailbox import Delivery, Outbox
+from bot.pace import Pace
+
+CHANNEL = "telegram"
+MAX_UNITS = 4096  # UTF-16 units in a message
+_IN_HAND = 1000  # deliveries taken from the outbox at a time
+_READ_WAIT = 5.0  # seconds
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class Sender:
+    """Sends what stands in the outbox: at least once, a chat's replies in order, chats beside each other.
+
+    A reply leaves the outbox after it was sent, or once it is plain that it never can be: the user blocked the bot,
+    the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
+    One sender at a time, each with an Outbox of its own.
+    """
+
+    def __init__(self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing) -> None:
+        self._api = api
+        self._outbox = outbox
+        self._pace = pace
+        self._typing = typing
+        self._waiting: dict[Address, deque[Delivery]] = {}
+        self._room = asyncio.Semaphore(_IN_HAND)
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Send until cancelled; a message that is on its way by then is seen through and noted as sent.
+
+        Raises InvalidToken, in an exception group, when Telegram no longer knows the token.
+        """
+        async with asyncio.TaskGroup() as chats:
+            try:
+                while True:
+                    for delivery in await self._read():
+                        await self._room.acquire()
+                        if delivery.address in self._waiting:
+                            self._waiting[delivery.address].append(delivery)
+                        else:
+                            self._waiting[delivery.address] = deque([delivery])
+                            chats.create_task(self._serve(delivery.address))
+            finally:
+                self._stopping = True
+
+    async def _read(self) -> list[Delivery]:
+        for tries in count(1):
+            try:
+                return await self._outbox.read(CHANNEL, wait=_READ_WAIT)
+            except RedisError as error:
+                log.warning("outbox_unreadable", error=type(error).__name__)
+                await asyncio.sleep(backoff(tries))
+        raise AssertionError("unreachable")
+
+    async def _serve(self, address: Address) -> None:
+        """One chat's deliveries, one after the other."""
+        waiting = self._waiting[address]
+        while waiting:
+            await self._deliver(waiting[0])
+            waiting.popleft()
+            self._room.release()
+        del self._waiting[address]
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        chat = int(delivery.address.chat)
+        parts = list(split(delivery.text))
+        try:
+            for number, part in enumerate(parts, 1):
+                chat = await self._send(delivery, chat, part, last=number == len(parts))
+        except (Forbidden, BadRequest) as error:
+            await self._note(delivery, "undeliverable", error=type(error).__name__)
+        if not parts:
+            await self._note(delivery, "undeliverable", error="blank")
+
+    async def _send(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> int:
+        """Send one part, however often it takes. Returns the chat's id, which may have changed."""
+        for tries in count(1):
+            await self._pace.turn(chat)
+            try:
+                await _to_the_end(self._call(delivery, chat, part, last=last))
+                return chat
+            except RetryAfter as error:
+                log.warning("told_to_wait", seconds=retry_after(error))
+                self._pace.halt(retry_after(error))
+            except ChatMigrated as error:
+                chat = error.new_chat_id
+            except (Forbidden, BadRequest, InvalidToken):
+                raise  # BadRequest first of all: in this library it is a kind of NetworkError
+            except TelegramError as error:
+                log.warning("send_failed", origins=delivery.origins, error=type(error).__name__, tries=tries)
+                await asyncio.sleep(backoff(tries))
+        raise AssertionError("unreachable")
+
+    async def _call(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> None:
+        quote = ReplyParameters(delivery.reply_to, allow_sending_without_reply=True) if delivery.reply_to else None
+        await self._api.send_message(chat, part, reply_parameters=quote)
+        self._typing.stop(chat)
+        if last:
+            await self._note(delivery, "delivered", seconds=round(time.time() - delivery.committed_at, 3))
+
+    async def _note(self, delivery: Delivery, outcome: str, **about: object) -> None:
+        """Take the delivery out of the outbox: until this is done the next sender would send it again."""
+        for tries in count(1):
+            try:
+                await self._outbox.ack(CHANNEL, delivery)
+                break
+            except RedisError as error:
+                log.warning("outbox_unwritable", origins=delivery.origins, error=type(error).__name__)
+                if self._stopping:
+                    return
+                await asyncio.sleep(backoff(tries, most=5))
+        log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
+
+
+def split(text: str) -> Iterator[str]:
+    """The text in parts that Telegram takes, cut at a line's end or a space where there is one; none if it is blank."""
+    while len(text.encode("utf-16-le")) > 2 * MAX_UNITS:
+        cut = len(text.encode("utf-16-le")[: 2 * MAX_UNITS].decode("utf-16-le", "ignore"))
+        cut = max(text.rfind("\n", cut // 2, cut), text.rfind(" ", cut // 2, cut)) + 1 or cut
+        if text[:cut].strip():
+            yield text[:cut].strip()
+        text = text[cut:]
+    if text.strip():
+        yield text.strip()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`; a cancellation is let through only when it is done."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise

@@ -1,0 +1,120 @@
+"""The gateway: Telegram on one side, the mailbox on the other. It needs neither the model nor a worker to run."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import NoReturn, TypeVar
+
+import structlog
+from redis.asyncio import Redis
+from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
+
+from bot import texts
+from bot.api import BotApi, backoff, retry_after
+from bot.chat_action import Typing
+from bot.delivery import CHANNEL, Sender
+from bot.errors import SettingsError
+from bot.intake import Intake
+from bot.mailbox import Mailbox, Outbox
+from bot.pace import Pace
+from bot.receiver import poll
+from bot.settings import Settings
+from bot.standby import while_holding
+from bot.update import Me
+from bot.webhook import serve, webhook_app
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> None:
+    """Receive and deliver until `stop` is set; then see through what is on its way and return.
+
+    Raises SettingsError, one line for the operator, when Telegram refuses the token or the webhook.
+    """
+    if settings.telegram_token is None:
+        raise SettingsError("MALBEOT_TELEGRAM_TOKEN: must be set; BotFather gives you one")
+    token = settings.telegram_token.get_secret_value()
+    api = BotApi(token, settings.telegram_api_url)
+    fault: SettingsError | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_until(stop))
+            group.create_task(_run(settings, redis, api))
+    except* _StopError:
+        log.info("gateway_stopped")
+    except* InvalidToken:
+        fault = SettingsError("MALBEOT_TELEGRAM_TOKEN: Telegram does not know it; nothing that waits was lost")
+    except* SettingsError as errors:
+        fault = _innermost(errors)
+    finally:
+        await api.close_connections()
+    if fault:
+        raise fault
+
+
+async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
+    user = await _persist(api.get_me)
+    me = Me(user.id, user.username or "")
+    pace = Pace()
+    async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
+        intake = Intake(me, Mailbox.of(redis, settings), Outbox(redis), settings, typing)
+        group.create_task(
+            while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing).run())
+        )
+        if settings.webhook_url and settings.webhook_secret:
+            secret = settings.webhook_secret.get_secret_value()
+            group.create_task(serve(webhook_app(settings.webhook_url, secret, intake.take), settings.webhook_listen))
+            await _register_webhook(api, settings.webhook_url, secret)
+        else:
+            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda: _poll(api, intake)))
+        await _persist(lambda: api.set_my_commands(list(texts.COMMANDS.items())))
+        log.info("gateway_ready", receiving="webhook" if settings.webhook_url else "polling")
+
+
+async def _poll(api: BotApi, intake: Intake) -> None:
+    await _persist(api.delete_webhook)  # while one is set Telegram refuses to be polled
+    await poll(api, intake.take)
+
+
+async def _register_webhook(api: BotApi, url: str, secret: str) -> None:
+    try:
+        await _persist(lambda: api.register_webhook(url, secret))
+    except BadRequest:
+        raise SettingsError(
+            "MALBEOT_WEBHOOK_URL: Telegram refuses it; it must be https, on port 443, 80, 88 or 8443, and resolvable"
+        ) from None
+
+
+async def _persist(call: Callable[[], Awaitable[T]]) -> T:
+    """Call until Telegram answers; what it will never grant is raised."""
+    for tries in count(1):
+        try:
+            return await call()
+        except (BadRequest, InvalidToken):
+            raise
+        except RetryAfter as error:
+            await asyncio.sleep(retry_after(error))
+        except TelegramError as error:
+            log.warning("telegram_unreachable", error=type(error).__name__, tries=tries)
+            await asyncio.sleep(backoff(tries))
+    raise AssertionError("unreachable")
+
+
+class _StopError(Exception):
+    pass
+
+
+async def _until(stop: asyncio.Event) -> NoReturn:
+    await stop.wait()
+    raise _StopError
+
+
+def _innermost(errors: ExceptionGroup[SettingsError]) -> SettingsError:
+    first = errors.exceptions[0]
+    return _innermost(first) if isinstance(first, ExceptionGroup) else first
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
