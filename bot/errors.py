@@ -2,7 +2,7 @@
 
 
 class BotError(Exception):
-    """A fault outside the code. `str()` is one line that names what to mend; it never holds a secret or a user's words."""
+    """A fault outside the code. `str()` is one line that names what to mend, and shows no secret and no user's text."""
 
     exit_code = 1
 

@@ -60,7 +60,12 @@ class Settings(BaseSettings):
     """The operator's settings: environment, then `.env`, then secret files; an empty value counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None

@@ -1,0 +1,67 @@
+"""How the mailbox speaks to Redis: scripts, and consumer groups that come back by themselves."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, ResponseError
+
+LONGEST_WAIT = 5.0  # seconds; a read never blocks longer, so that a connection's time limit can tell it from a dead one
+
+T = TypeVar("T")
+
+
+@cache
+def _source(name: str) -> tuple[str, str]:
+    folder = files("bot.mailbox") / "scripts"
+    text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("held", name))
+    return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+async def run_script(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:  # noqa: ANN401
+    """Run a script of the folder `scripts` atomically; a server that has lost it is given it again."""
+    text, digest = _source(name)
+    try:
+        return await redis.evalsha(digest, len(keys), *keys, *arguments)
+    except NoScriptError:
+        return await redis.eval(text, len(keys), *keys, *arguments)
+
+
+async def with_group(redis: Redis, stream: str, group: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Make a call that needs the consumer group; if the server knows none (it is new, or came back empty), create it.
+
+    Groups begin at 0: what was put into the stream before the group existed is read as well.
+    """
+    try:
+        return await call()
+    except ResponseError as error:
+        # UNBLOCKED is what a read hears that was waiting while the stream vanished. Inside a script the code comes
+        # wrapped in older servers' words, hence no look at the beginning.
+        if "NOGROUP" not in str(error) and "UNBLOCKED" not in str(error):
+            raise
+    try:
+        await redis.xgroup_create(stream, group, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):  # another process was faster
+            raise
+    return await call()
+
+
+async def read_group(
+    redis: Redis, stream: str, group: str, consumer: str, *, after: str, limit: int, wait: float
+) -> list[tuple[str, dict[str, str]]]:
+    """Entries for the consumer: its own unacknowledged ones beyond the id `after`, or with ">" new ones.
+
+    New ones are waited for, up to `wait` seconds and at most LONGEST_WAIT.
+    """
+    block = round(min(wait, LONGEST_WAIT) * 1000)
+
+    async def read() -> Any:  # noqa: ANN401
+        # BLOCK 0 would mean for ever.
+        return await redis.xreadgroup(group, consumer, {stream: after}, count=limit, block=block or None)
+
+    answer = await with_group(redis, stream, group, read)
+    return list(answer[0][1]) if answer else []

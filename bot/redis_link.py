@@ -1,0 +1,42 @@
+"""The connection to Redis."""
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+
+from bot.errors import ServerError
+from bot.mailbox.server import LONGEST_WAIT
+
+# A read may block for LONGEST_WAIT by right; a server that is silent for longer than this is taken for dead.
+REPLY_LIMIT = LONGEST_WAIT + 5
+CONNECT_LIMIT = 5.0
+RETRIES = 5  # of a call whose connection broke; with the pauses between them, some five seconds
+
+
+async def connect(url: str) -> Redis:
+    """A client for a server that has just answered; ServerError if none does, or if it refuses us.
+
+    Calls are repeated after a broken connection, so each must bear being made twice. Close with `aclose()`.
+    """
+    redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",  # a lone surrogate in a user's text becomes "?"; else it could not be stored at all
+        protocol=2,
+        socket_timeout=REPLY_LIMIT,
+        socket_connect_timeout=CONNECT_LIMIT,
+        health_check_interval=15,
+        retry=Retry(
+            ExponentialWithJitterBackoff(base=0.1, cap=2.0),
+            RETRIES,
+            supported_errors=(exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError),
+        ),
+    )
+    try:
+        await redis.echo("")
+    except (exceptions.RedisError, OSError) as error:
+        await redis.aclose()
+        # The server's words could quote the address, and with it the password; the kind of fault cannot.
+        raise ServerError(f"MALBEOT_REDIS_URL: no use of the server there ({type(error).__name__})") from None
+    return redis

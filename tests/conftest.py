@@ -1,0 +1,42 @@
+"""What many tests need: a real Redis server, and a client to it."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from redis.asyncio import Redis
+
+from bot.embedded import EmbeddedServer
+from bot.redis_link import connect
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A server for the whole run. Its loop has a thread to itself, since each test has a loop of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="malbeot-test-"))
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    server = EmbeddedServer(folder)
+    try:
+        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+        yield server.url
+        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client to the session's server, which is empty."""
+    client = await connect(redis_url)
+    await client.flushall()
+    yield client
+    await client.aclose()
