@@ -1,15 +1,14 @@
 """Calls of Telegram's Bot API."""
 
 import json
+import os
 import random
-import warnings
 from datetime import timedelta
 from typing import Any, cast
 
 from telegram import Bot
 from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
-from telegram.warnings import PTBDeprecationWarning
 
 from bot.update import Json
 
@@ -28,6 +27,8 @@ class BotApi(Bot):
 
     def __init__(self, token: str, url: str) -> None:
         """`url` as MALBEOT_TELEGRAM_API_URL, without a slash at its end."""
+        # The library's own switch: without it every RetryAfter comes with a warning that its type will change.
+        os.environ.setdefault("PTB_TIMEDELTA", "1")
         calls = _Request(connection_pool_size=64, read_timeout=20, pool_timeout=20)
         polling = _Request(connection_pool_size=2)
         super().__init__(
@@ -38,6 +39,9 @@ class BotApi(Bot):
             get_updates_request=polling,
         )
         self._pools = (calls, polling)
+
+    def __repr__(self) -> str:
+        return type(self).__name__  # the library's own shows the token
 
     async def receive(self, *, offset: int, wait: int) -> list[Json]:
         """The updates from `offset` on, at most 100, waiting up to `wait` seconds; confirms those before `offset`."""
@@ -77,7 +81,6 @@ def backoff(tries: int, *, most: float = 30.0) -> float:
 
 
 def retry_after(error: RetryAfter) -> float:
-    """Seconds. The library warns whenever this is read, since its type will change; we take either type."""
-    with warnings.catch_warnings(action="ignore", category=PTBDeprecationWarning):
-        pause = error.retry_after
+    """Seconds."""
+    pause = error.retry_after
     return pause.total_seconds() if isinstance(pause, timedelta) else float(pause)

@@ -1,0 +1,65 @@
+"""The client against a server that misbehaves."""
+
+import logging
+
+import pytest
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+
+from bot.api import BotApi, backoff, retry_after
+from tests.telegram_api import TOKEN, TelegramApi
+
+
+async def test_updates_come_as_they_are_and_are_confirmed_by_offset_alone(telegram: TelegramApi, api: BotApi) -> None:
+    first = telegram.say(7, "안녕")
+    odd = telegram.push({"tea_party": [1, 2]})
+    assert [update["update_id"] for update in await api.receive(offset=0, wait=0)] == [first, odd]
+    assert [update["update_id"] for update in await api.receive(offset=0, wait=0)] == [first, odd]
+    assert await api.receive(offset=odd + 1, wait=0) == []
+    assert await api.receive(offset=0, wait=0) == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"ok": true}', b'{"ok": true, "result": [{"a": 1}]}', b"\xff"]
+)
+async def test_garbage_is_an_error_like_any_other_and_is_not_logged(
+    telegram: TelegramApi, api: BotApi, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    caplog.set_level(logging.WARNING)
+    telegram.fail("getUpdates", status=200, body=body)
+    with pytest.raises(TelegramError):
+        await api.receive(offset=0, wait=0)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        ({"status": 401}, InvalidToken),
+        ({"status": 409}, Conflict),
+        ({"status": 502, "body": b"Bad Gateway"}, NetworkError),
+        ({"cut": True}, NetworkError),
+    ],
+)
+async def test_each_fault_has_its_error(
+    telegram: TelegramApi, api: BotApi, failure: dict[str, object], error: type[TelegramError]
+) -> None:
+    telegram.fail("getUpdates", **failure)  # type: ignore[arg-type]
+    with pytest.raises(error):
+        await api.receive(offset=0, wait=0)
+
+
+async def test_retry_after_is_read_without_a_warning(telegram: TelegramApi, api: BotApi) -> None:
+    telegram.fail("sendMessage", status=429, parameters={"retry_after": 7})
+    with pytest.raises(RetryAfter) as caught:
+        await api.send_message(7, "안녕")
+    assert retry_after(caught.value) == 7.0
+
+
+async def test_the_token_is_not_shown(api: BotApi) -> None:
+    assert TOKEN not in f"{api} {api!r}"
+
+
+def test_backoff_doubles_up_to_its_limit() -> None:
+    assert backoff(1) < 1
+    assert backoff(3) > backoff(1)
+    assert 22 <= backoff(10_000) <= 38
