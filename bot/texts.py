@@ -32,6 +32,11 @@ _MEDIA: Mapping[str, str] = {
 _ALIKE = {"audio": "voice", "video_note": "video", "animation": "video", "venue": "location"}
 _OTHER_MEDIA = "저는 아직 글만 읽을 줄 알아요. 하고 싶은 말씀을 글로 적어 주시겠어요?"
 
+# The console
+YOU = "나"
+WRITING = "…"
+NO_TOKEN = "텔레그램 토큰(MALBEOT_TELEGRAM_TOKEN)이 없어서 이 터미널에서 이야기해요."
+
 
 def start(owner: str, bot_name: str) -> str:
     return (
@@ -39,6 +44,10 @@ def start(owner: str, bot_name: str) -> str:
         "오늘 있었던 일도, 마음에 걸리는 일도 편하게 들려주세요. 몇 줄로 나눠 보내셔도 함께 읽고 답해 드려요.\n\n"
         "무엇을 할 수 있는지 궁금하시면 /help 를 보내 주세요."
     )
+
+
+def console(bot_name: str) -> str:
+    return f"{bot_name}에게 하고 싶은 말을 적어 보세요. 명령은 /help 로 볼 수 있고, Ctrl-D 를 누르면 끝나요."
 
 
 def help_text() -> str:

@@ -70,3 +70,8 @@ class Outbox:
             [str(address), codec.write_reply(reply, (message,), time()), TOLD_TTL],
         )
         return bool(posted)
+
+    async def close(self, channel: str) -> None:
+        """Give a channel up for good, and what stands in its outbox."""
+        await self._redis.delete(self._keys.outbox(channel))
+        self._after.pop(channel, None)

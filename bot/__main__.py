@@ -1,0 +1,135 @@
+"""The command line: `python -m bot COMMAND`."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.errors import BotError, ServerError, SettingsError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from bot.settings import Settings
+
+    Role = Callable[[Settings, Redis, asyncio.Event], Awaitable[None]]
+
+# What a command needs is imported when it runs: `--help` and the console are there at once.
+app = typer.Typer(
+    name="malbeot",
+    help="말벗, a Korean companion chatbot: one command for each process. Settings: README.md, .env.example.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Attached = Annotated[
+    bool, typer.Option("--attached", hidden=True, help="Leave when standard input closes, as it does with the parent.")
+]
+
+
+@app.command("all")
+def everything() -> None:
+    """Everything in one go: server, gateway and worker. Without a token, the console in place of the gateway."""
+    settings = _settings()
+    if settings.telegram_token is None:
+        from bot.console import run_console
+
+        run_console(settings, instead_of_gateway=True)
+    else:
+        from bot.supervisor import run_all
+
+        asyncio.run(run_all(settings))
+
+
+@app.command()
+def chat() -> None:
+    """Talk in this terminal, or in a pipe: a line in, a reply out."""
+    from bot.console import run_console
+
+    run_console(_settings())
+
+
+@app.command()
+def gateway(attached: Attached = False) -> None:
+    """Serve Telegram: receive messages into Redis, deliver the replies. Needs a token."""
+    from bot.gateway import run_gateway
+
+    asyncio.run(_serve(run_gateway, attached=attached))
+
+
+@app.command()
+def worker(attached: Attached = False) -> None:
+    """Answer what waits in Redis. Start as many as there are cores to spare."""
+    from bot.worker import DecodeTimeoutError, run_worker
+
+    try:
+        asyncio.run(_serve(run_worker, attached=attached))
+    except DecodeTimeoutError as error:
+        _report(error)
+        os._exit(error.exit_code)  # an ordinary exit would wait for the thread that hangs
+
+
+@app.command("settings")
+def show_settings() -> None:
+    """Print the settings in effect, secrets masked."""
+    for name, value in _settings().masked().items():
+        print(f"{name}={value}")
+
+
+async def _serve(role: "Role", *, attached: bool) -> None:
+    from bot.lifetime import stop_event
+    from bot.redis_link import connect
+
+    stop = stop_event(attached=attached)
+    settings = _settings()
+    try:
+        redis = await connect(_redis_url(settings))
+    except ServerError as error:
+        if attached:  # the parent had reached the server: it is worth another try
+            error.exit_code = 1
+        raise
+    try:
+        await role(settings, redis, stop)
+    finally:
+        await redis.aclose()
+
+
+def _settings() -> "Settings":
+    from bot.logs import configure_logs
+    from bot.settings import load_settings
+
+    settings = load_settings()
+    configure_logs(settings)
+    return settings
+
+
+def _redis_url(settings: "Settings") -> str:
+    from bot.embedded import running
+
+    if settings.redis_url:
+        return settings.redis_url.get_secret_value()
+    url = running(settings.data_dir)
+    if url is None:
+        raise SettingsError("MALBEOT_REDIS_URL: must be set, unless `python -m bot all` or `chat` runs beside")
+    return url
+
+
+def _report(error: BotError) -> None:
+    print(f"malbeot: {error}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run a command; an operator's fault ends as one line on standard error and its exit code."""
+    try:
+        app()
+    except BotError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The worker: claims conversations that have mail, decodes them in batches, commits the replies."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
+from secrets import token_hex
+from time import monotonic, time
+from typing import Protocol, TypeVar
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from bot import texts
+from bot.errors import BotError, SettingsError
+from bot.mailbox import Mailbox, Reply, Turn
+from bot.settings import Settings
+from model.checkpoint import CheckpointError
+from model.dialogue import fill_names
+from model.engine import EngineReply, load_engine
+
+CLAIM_WAIT = 1.0  # seconds; a claim is never cut short, or what it took would stay taken, so it also delays stopping
+BEAT_TTL = 15.0  # seconds
+LONGEST_PAUSE = 5.0  # seconds between tries while Redis does not answer
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+class DecodeTimeoutError(BotError):
+    """A batch took longer than `decode_timeout`. Its thread cannot be ended, so the process must be."""
+
+
+class Decoder(Protocol):
+    """What a worker asks of an engine. One thread at a time calls it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def checkpoint_hash(self) -> str: ...
+
+    def reply(self, conversations: Sequence[Sequence[str]]) -> list[EngineReply]:
+        """A reply to each conversation (user, bot, …, user)."""
+        ...
+
+
+async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> None:
+    """Load the checkpoint, then answer until `stop` is set; what is held by then is finished, or handed back unworked.
+
+    SettingsError if the checkpoint is no good; DecodeTimeoutError if decoding hangs, after which the process must end
+    without waiting for its threads.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
+    began = monotonic()
+    try:
+        engine = await asyncio.get_running_loop().run_in_executor(
+            thread, lambda: load_engine(settings.checkpoint_dir, settings.engine)
+        )
+    except CheckpointError as error:
+        raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
+    log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
+    await Worker(engine, Mailbox.of(redis, settings), settings, thread).run(stop)
+    thread.shutdown()
+
+
+class Worker:
+    """Answers turns: one that fails is tried again, alone, by whoever claims it next; after `max_tries` it is buried."""
+
+    def __init__(self, engine: Decoder, mailbox: Mailbox, settings: Settings, thread: ThreadPoolExecutor) -> None:
+        self.name = f"{socket.gethostname()}-{token_hex(4)}"
+        self._engine = engine
+        self._mailbox = mailbox
+        self._settings = settings
+        self._thread = thread
+        self._stop = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Claim and answer until `stop` is set."""
+        self._stop = stop
+        beating = asyncio.create_task(self._beat(), name="beat")
+        log.info("worker_ready", worker=self.name)
+        try:
+            while not stop.is_set():
+                turns = await self._persist(
+                    lambda: self._mailbox.claim(self.name, limit=self._settings.batch_size, wait=CLAIM_WAIT)
+                )
+                if turns:
+                    await self._work(turns)
+        finally:
+            beating.cancel()
+            with suppress(RedisError):
+                await self._mailbox.leave(self.name)
+        log.info("worker_stopped", worker=self.name)
+
+    async def _work(self, turns: list[Turn]) -> None:
+        """Answer the turns of one claim, and keep the claim on all of them until the last is answered."""
+        fresh = [turn for turn in turns if not turn.suspect]
+        batches = [fresh] if fresh else []
+        batches += [[turn] for turn in turns if turn.suspect]
+        renewing = asyncio.create_task(self._renew(turns), name="renew")
+        try:
+            for batch in batches:
+                if self._stop.is_set() and batch is not batches[0]:
+                    await asyncio.gather(*map(self._release, batch))
+                else:
+                    await self._answer(batch)
+        finally:
+            renewing.cancel()
+
+    async def _answer(self, batch: list[Turn]) -> None:
+        if len(batch) == 1 and batch[0].tries > self._settings.max_tries:
+            # Whoever held it so often never came to the point of burying it.
+            await self._bury(batch[0], "worker lost")
+            return
+        began = monotonic()
+        try:
+            replies = await self._decode(batch)
+        except TimeoutError:
+            seconds = self._settings.decode_timeout
+            origins = [origin for turn in batch for origin in turn.origins]
+            log.error("decode_timeout", worker=self.name, origins=origins, seconds=seconds)
+            raise DecodeTimeoutError(f"decoding took longer than MALBEOT_DECODE_TIMEOUT ({seconds:g} s)") from None
+        except Exception as error:  # noqa: BLE001 - whatever a text does to the engine, other texts must go on
+            await self._fail(batch, error)
+            return
+        seconds = _since(began)
+        await asyncio.gather(
+            *(self._commit(turn, reply, len(batch), seconds) for turn, reply in zip(batch, replies, strict=True))
+        )
+
+    async def _decode(self, batch: list[Turn]) -> list[EngineReply]:
+        conversations = [_conversation(turn) for turn in batch]
+        async with asyncio.timeout(self._settings.decode_timeout):
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.reply, conversations)
+
+    async def _fail(self, batch: list[Turn], error: Exception) -> None:
+        # The error's own words could hold a user's.
+        log.error("decode_failed", worker=self.name, batch=len(batch), error=type(error).__name__)
+        if len(batch) > 1:
+            for turn in batch:
+                await self._answer([turn])
+        elif batch[0].tries >= self._settings.max_tries:
+            await self._bury(batch[0], type(error).__name__)
+        # Else the claim runs out, and the next try begins with whoever takes it over.
+
+    async def _commit(self, turn: Turn, decoded: EngineReply, batch: int, seconds: float) -> None:
+        if not decoded.text.strip():
+            await self._bury(turn, "blank reply")
+            return
+        settings = self._settings
+        text = fill_names(decoded.text, owner=settings.owner, bot=settings.bot_name)
+        reply = Reply("model", text, raw=decoded.text)
+        committed = await self._persist(lambda: self._mailbox.commit(self.name, turn, reply))
+        log.info(
+            "answered" if committed else "claim_lost",
+            origins=turn.origins,
+            chat=turn.address,
+            tokens=decoded.tokens,
+            batch=batch,
+            decoding=seconds,
+            waited=round(time() - turn.messages[0].received_at, 3),
+        )
+
+    async def _bury(self, turn: Turn, reason: str) -> None:
+        apology = Reply("apology", texts.APOLOGY)
+        buried = await self._persist(lambda: self._mailbox.bury(self.name, turn, reason, apology))
+        log.error(
+            "dead_letter" if buried else "claim_lost",
+            origins=turn.origins,
+            chat=turn.address,
+            tries=turn.tries,
+            reason=reason,
+        )
+
+    async def _release(self, turn: Turn) -> None:
+        with suppress(RedisError):
+            await self._mailbox.release(self.name, turn)
+
+    async def _persist(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Call until Redis answers; None if it has not by the time of stopping. The call must bear being repeated."""
+        for tries in count(1):
+            try:
+                return await call()
+            except RedisError as error:
+                log.warning("redis_unreachable", worker=self.name, error=type(error).__name__, tries=tries)
+            pause = min(0.2 * tries, LONGEST_PAUSE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+                break
+        return None
+
+    async def _renew(self, turns: list[Turn]) -> None:
+        while True:
+            await asyncio.sleep(self._settings.claim_ttl / 3)
+            with suppress(RedisError):
+                await self._mailbox.renew(self.name, turns)
+
+    async def _beat(self) -> None:
+        info = {"engine": self._engine.name, "checkpoint": self._engine.checkpoint_hash, "since": str(int(time()))}
+        while True:
+            with suppress(RedisError):
+                await self._mailbox.beat(self.name, info, ttl=BEAT_TTL)
+            await asyncio.sleep(BEAT_TTL / 3)
+
+
+def _conversation(turn: Turn) -> list[str]:
+    """As the engine reads it: user, bot, …, user."""
+    return [text for exchange in turn.history for text in (exchange.user, exchange.bot)] + [turn.text]
+
+
+def _since(began: float) -> float:
+    return round(monotonic() - began, 3)

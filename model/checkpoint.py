@@ -1,0 +1,191 @@
+"""A checkpoint: a folder of ``config.json``, ``tokenizer.json``, ``model.safetensors`` and ``card.json``.
+
+No pickle anywhere: a folder from a stranger can be refused, but it cannot run code. Loading needs no Keras.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_safetensors, save as save_safetensors
+
+from model.config import ConfigError, ModelConfig
+from model.tokenizer import Tokenizer, TokenizerError
+
+PRETRAINED = Path(__file__).with_name("pretrained")
+
+_CONFIG, _TOKENIZER, _WEIGHTS, _CARD = "config.json", "tokenizer.json", "model.safetensors", "card.json"
+_MAX_TEXT = 32 * 2**20  # bytes; no honest configuration, tokenizer or card is larger
+
+
+class CheckpointError(Exception):
+    """A folder that is no checkpoint of this program; the message is one line and names the file."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder holds, checked. ``weights`` are float32 by name; ``hash`` is 12 hex digits."""
+
+    config: ModelConfig
+    tokenizer: Tokenizer
+    weights: dict[str, np.ndarray]
+    card: dict[str, Any]
+    hash: str
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight that a Transformer of ``config`` has."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    d_model, width = config.d_model, config.heads * config.key_dim
+
+    def dense(name: str, inputs: int, outputs: int) -> None:
+        shapes[f"{name}/kernel"], shapes[f"{name}/bias"] = (inputs, outputs), (outputs,)
+
+    def norm(name: str) -> None:
+        shapes[f"{name}/gamma"] = shapes[f"{name}/beta"] = (d_model,)
+
+    if config.tied_embeddings:
+        shapes["embedding/embedding/embeddings"] = (config.vocabulary_size, d_model)
+    else:
+        shapes["source/embedding/embeddings"] = (config.vocabulary_size, d_model)
+        shapes["target/embedding/embeddings"] = (config.vocabulary_size, d_model)
+        dense("output", d_model, config.vocabulary_size)
+    for stack, layers, attentions in (
+        ("encoder", config.encoder_layers, ("self_attention",)),
+        ("decoder", config.decoder_layers, ("self_attention", "cross_attention")),
+    ):
+        for layer in range(layers):
+            for attention in attentions:
+                for part in ("query", "key", "value"):
+                    dense(f"{stack}/layer_{layer}/{attention}/attention/{part}", d_model, width)
+                dense(f"{stack}/layer_{layer}/{attention}/attention/projection", width, d_model)
+                norm(f"{stack}/layer_{layer}/{attention}/residual/norm")
+            dense(f"{stack}/layer_{layer}/feed_forward/inner", d_model, config.feed_forward)
+            dense(f"{stack}/layer_{layer}/feed_forward/outer", config.feed_forward, d_model)
+            norm(f"{stack}/layer_{layer}/feed_forward/residual/norm")
+        if config.norm == "pre":
+            norm(f"{stack}/norm")
+    return shapes
+
+
+def parameters(config: ModelConfig) -> int:
+    """How many numbers a Transformer of ``config`` learns."""
+    return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
+
+
+def save_checkpoint(
+    folder: Path,
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    weights: Mapping[str, np.ndarray],
+    card: Mapping[str, Any],
+    *,
+    half: bool = False,
+) -> None:
+    """Write a whole checkpoint beside ``folder``, then put it in its place: a reader never sees a half of one.
+
+    With ``half`` the weights are stored in float16: half the size, and less than a rounding of what they were.
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    fresh.chmod(0o755)
+    try:
+        stored = {
+            name: np.ascontiguousarray(value, dtype="float16" if half else "float32") for name, value in weights.items()
+        }
+        _write(fresh / _WEIGHTS, save_safetensors(stored))
+        _write(fresh / _TOKENIZER, tokenizer.to_json().encode())
+        _write(fresh / _CONFIG, _pretty(config.to_dict()))
+        _write(fresh / _CARD, _pretty(dict(card)))
+        if folder.exists():
+            # Two renames: for an instant there is no checkpoint, never a mixed one. A reader that meets it tries again.
+            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            os.rename(folder, retired / "old")
+            os.rename(fresh, folder)
+            shutil.rmtree(retired)
+        else:
+            os.rename(fresh, folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read and check a checkpoint; ``CheckpointError`` says in one line what is wrong with it."""
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no checkpoint folder {folder}")
+    texts = {name: _read_text(folder / name) for name in (_CONFIG, _TOKENIZER, _CARD)}
+    try:
+        config = ModelConfig.from_dict(json.loads(texts[_CONFIG]))
+        tokenizer = Tokenizer.from_json(texts[_TOKENIZER].decode())
+        card = json.loads(texts[_CARD])
+    except ConfigError as error:
+        raise CheckpointError(f"{folder / _CONFIG}: {error}") from None
+    except TokenizerError as error:
+        raise CheckpointError(f"{folder / _TOKENIZER}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{folder}: not JSON in UTF-8: {error}") from None
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{folder / _CARD}: a card is a JSON object")
+    if tokenizer.size != config.vocabulary_size:
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {tokenizer.size} tokens, the model {config.vocabulary_size}: "
+            "they are not of one checkpoint"
+        )
+    shapes = weight_shapes(config)
+    raw = _read_weights(folder / _WEIGHTS, sum(int(np.prod(shape)) for shape in shapes.values()))
+    try:
+        weights = load_safetensors(raw)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{folder / _WEIGHTS}: not a whole safetensors file: {error}") from None
+    for name, shape in shapes.items():
+        if name not in weights:
+            raise CheckpointError(f"{folder / _WEIGHTS}: the weight {name} is missing")
+        if weights[name].shape != shape or weights[name].dtype not in (np.float16, np.float32):
+            raise CheckpointError(
+                f"{folder / _WEIGHTS}: {name} is {weights[name].dtype} {weights[name].shape}, expected {shape}"
+            )
+    if foreign := sorted(set(weights) - set(shapes)):
+        raise CheckpointError(f"{folder / _WEIGHTS}: unknown weight {foreign[0]!r}")
+    digest = hashlib.sha256(texts[_CONFIG] + texts[_TOKENIZER] + raw).hexdigest()[:12]
+    return Checkpoint(config, tokenizer, {n: w.astype("float32") for n, w in weights.items()}, card, digest)
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _pretty(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _read_text(path: Path) -> bytes:
+    return _read(path, _MAX_TEXT)
+
+
+def _read_weights(path: Path, count: int) -> bytes:
+    # Four bytes a number, and room for the header.
+    return _read(path, 4 * count + _MAX_TEXT)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing")
+        if path.stat().st_size > limit:
+            raise CheckpointError(f"{path} is larger than such a file can be")
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Corpus in, checkpoint out: ``python -m training train`` and ``python -m training evaluate``."""

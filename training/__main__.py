@@ -1,0 +1,173 @@
+"""``python -m training``: train a Transformer on conversations, and measure one."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from training.options import TrainingOptions
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
+
+app = typer.Typer(
+    help="Train a Transformer on conversations, and measure one.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_DEFAULTS = TrainingOptions()
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
+    preset: Annotated[str, typer.Option(help="Shape of the model: default or original.")] = _DEFAULTS.preset,
+    public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = _DEFAULTS.epochs,
+    batch_size: Annotated[int, typer.Option(min=1, help="Replies in a batch.")] = _DEFAULTS.batch_size,
+    peak_rate: Annotated[float, typer.Option(help="Learning rate after the warm-up.")] = _DEFAULTS.peak_rate,
+    warmup_steps: Annotated[int, typer.Option(min=0)] = _DEFAULTS.warmup_steps,
+    label_smoothing: Annotated[float, typer.Option(min=0, max=0.5)] = _DEFAULTS.label_smoothing,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = _DEFAULTS.dropout,
+    weight_decay: Annotated[float, typer.Option(min=0)] = _DEFAULTS.weight_decay,
+    draws_per_family: Annotated[int, typer.Option(min=0, help="Of each family, anew in every epoch.")] = (
+        _DEFAULTS.draws_per_family
+    ),
+    vocabulary_size: Annotated[int, typer.Option(min=300)] = _DEFAULTS.vocabulary_size,
+    patience: Annotated[int, typer.Option(min=1, help="Epochs without progress before it stops.")] = _DEFAULTS.patience,
+    seed: Annotated[int, typer.Option()] = _DEFAULTS.seed,
+    precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, or auto: what this processor is fast at.")] = (
+        "auto"
+    ),
+) -> None:
+    """Train a checkpoint on our own corpus, and on public sets and files of your own where given."""
+    from training.corpus import read_jsonlines, read_own, read_public
+    from training.hardware import fastest_precision
+    from training.mixture import Mixture
+    from training.trainer import train as run
+
+    options = replace(
+        _DEFAULTS,
+        preset=preset,
+        epochs=epochs,
+        batch_size=batch_size,
+        peak_rate=peak_rate,
+        warmup_steps=warmup_steps,
+        label_smoothing=label_smoothing,
+        dropout=dropout,
+        weight_decay=weight_decay,
+        draws_per_family=draws_per_family,
+        vocabulary_size=vocabulary_size,
+        patience=patience,
+        seed=seed,
+        precision=fastest_precision() if precision == "auto" else precision,
+    )
+    with _clear_errors():
+        dialogues, families = read_own()
+        conversations = [*dialogues]
+        licences = {"own corpus": "CC BY 4.0"}
+        if public is not None:
+            conversations += read_public(public)
+            licences |= {"public sets of training/corpus/public.toml": "MIT"}
+        for path in data or []:
+            conversations += read_jsonlines(path)
+            licences |= {path.name: "the operator's own"}
+        mixture = Mixture(conversations=conversations, families=families, draws_per_family=draws_per_family)
+        provenance = {"licences": licences, "command": _command(), "commit": _commit()}
+        card = run(options, mixture, out, provenance=provenance, say=lambda line: print(line, file=sys.stderr))
+    best = next(row for row in card["epochs"] if row["epoch"] == card["kept_epoch"])
+    print(json.dumps({"checkpoint": str(out / "checkpoint"), **best}, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def evaluate(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder.")],
+    data: Annotated[Path, typer.Option(help='JSON lines {"turns": [user, bot, …]}.')],
+    last_turn_only: Annotated[bool, typer.Option("--last-turn-only", help="Score only the last reply of each.")] = False,
+    relevance: Annotated[bool, typer.Option("--relevance", help="Also hits@1 of 20 and shuffled sources.")] = False,
+) -> None:
+    """Print loss (nats a token), accuracy and bits per character of every bot turn, given what precedes it."""
+    from model.checkpoint import load_checkpoint
+    from model.transformer import Transformer
+    from training.batches import examples
+    from training.corpus import read_jsonlines
+    from training.evaluation import hits_at_1, likelihood, shuffled
+    from training.loss import TokenScores
+
+    with _clear_errors():
+        kept = load_checkpoint(checkpoint)
+        rows = examples(read_jsonlines(data), kept.tokenizer, kept.config, last_turn_only=last_turn_only)
+        if not rows:
+            raise typer.BadParameter(f"{data} has no conversation", param_hint="--data")
+        transformer = Transformer(kept.config)
+        transformer.set_named_weights(kept.weights)
+        scores = TokenScores(transformer)
+        scores.compile()
+        figures: dict[str, Any] = likelihood(scores, rows, kept.tokenizer)
+        if relevance:
+            figures["hits_at_1"] = hits_at_1(scores, rows)
+            figures["shuffled_loss"] = likelihood(scores, shuffled(rows), kept.tokenizer)["loss"]
+    print(json.dumps(figures, indent=2))
+
+
+@app.command()
+def split(
+    out: Annotated[Path, typer.Option(help="Folder to write SPLIT-SOURCE.jsonl to.")],
+    name: Annotated[str, typer.Option("--split", help="validation or test.")] = "test",
+    public: Annotated[Path | None, typer.Option(help="Folder with the public sets.")] = None,
+) -> None:
+    """Write the held-out conversations as JSON lines, to evaluate a checkpoint on what it was never trained on."""
+    from training.corpus import read_own, read_public
+    from training.mixture import Mixture
+
+    if name not in ("validation", "test"):
+        raise typer.BadParameter("choose validation or test", param_hint="--split")
+    with _clear_errors():
+        dialogues, families = read_own()
+        conversations = dialogues + (read_public(public) if public else [])
+        held_out = Mixture(conversations=conversations, families=families).held_out(name)  # type: ignore[arg-type]
+        out.mkdir(parents=True, exist_ok=True)
+        for source, part in sorted(held_out.items()):
+            path = out / f"{name}-{source}.jsonl"
+            lines = [json.dumps({"turns": conversation.turns}, ensure_ascii=False) + "\n" for conversation in part]
+            path.write_text("".join(lines), encoding="utf-8")
+            print(f"{path}: {len(part)} conversations")
+
+
+class _clear_errors:  # noqa: N801 - reads as a statement
+    """A fault of the input is one line and exit code 2, not a traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        from model.checkpoint import CheckpointError
+        from model.config import ConfigError
+        from training.corpus import CorpusError
+        from training.trainer import TrainingError
+
+        if isinstance(error, CheckpointError | ConfigError | CorpusError | TrainingError):
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+
+def _command() -> str:
+    """The command as typed, with folders outside of the project reduced to their names."""
+    words = [Path(word).name if os.path.isabs(word) or word.startswith("..") else word for word in sys.argv[1:]]
+    return "python -m training " + shlex.join(words)
+
+
+def _commit() -> str:
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m training")

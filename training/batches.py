@@ -1,0 +1,88 @@
+"""Conversations -> the three arrays of the original: encoder input, decoder input, label; in length buckets."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.config import ModelConfig
+from model.dialogue import source_ids, target_ids
+from model.tokenizer import PAD, Tokenizer
+from training.corpus import Conversation
+
+# Lengths are padded up to a multiple of this, so that few shapes occur.
+_STEP = 4
+
+
+@dataclass(frozen=True)
+class Example:
+    """Ids of one reply: ``source`` is what the encoder reads, ``target`` and ``label`` the decoder's two sides."""
+
+    source: list[int]
+    target: list[int]
+    label: list[int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Three int32 arrays ``(batch, length)`` padded with 0."""
+
+    source: np.ndarray
+    target: np.ndarray
+    label: np.ndarray
+
+    @property
+    def tokens(self) -> int:
+        """Label tokens, padding not counted."""
+        return int((self.label != PAD).sum())
+
+
+def examples(
+    conversations: Iterable[Conversation], tokenizer: Tokenizer, config: ModelConfig, *, last_turn_only: bool = False
+) -> list[Example]:
+    """Every bot turn of ``conversations`` given what precedes it; or of each its last one alone."""
+    made = []
+    for conversation in conversations:
+        pairs = conversation.examples()
+        for context, reply in pairs[-1:] if last_turn_only else pairs:
+            source = source_ids(tokenizer, context, config.max_source)
+            made.append(Example(source, *target_ids(tokenizer, reply, config.max_target)))
+    return made
+
+
+def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """Rows of ids as one array ``(rows, longest)``, its length rounded up to a bucket."""
+    longest = max(map(len, rows))
+    array = np.full((len(rows), -(-longest // _STEP) * _STEP), PAD, dtype="int32")
+    for index, row in enumerate(rows):
+        array[index, : len(row)] = row
+    return array
+
+
+def to_batch(rows: Sequence[Example]) -> Batch:
+    """Examples as one batch."""
+    return Batch(
+        padded([row.source for row in rows]), padded([row.target for row in rows]), padded([row.label for row in rows])
+    )
+
+
+def bucketed(rows: Sequence[Example], batch_size: int, rng: random.Random | None = None) -> Iterator[Batch]:
+    """``rows`` in batches of like lengths, so that little padding is computed.
+
+    With ``rng`` the rows are shuffled, sorted by length only within windows of 100 batches, and the batches come in
+    random order; without it they come sorted.
+    """
+    order = list(rows)
+    window = len(order) or 1
+    if rng is not None:
+        rng.shuffle(order)
+        window = 100 * batch_size
+    chunks = []
+    for start in range(0, len(order), window):
+        part = sorted(order[start : start + window], key=lambda row: (len(row.source) // _STEP, len(row.label)))
+        chunks += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    if rng is not None:
+        rng.shuffle(chunks)
+    for chunk in chunks:
+        yield to_batch(chunk)

@@ -1,0 +1,26 @@
+"""The one form that every corpus is read into."""
+
+from dataclasses import dataclass
+
+
+class CorpusError(ValueError):
+    """A corpus file that cannot be read; the message names the file and line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation:
+    """Turns ``(user, bot, user, bot, …)``, and what must never be parted.
+
+    ``group`` names what goes to training, validation or test as a whole: a family, a dialogue, or all pairs that
+    share one reply. Bot turns may hold ``<owner>`` and ``<bot>``.
+    """
+
+    source: str
+    group: str
+    turns: tuple[str, ...]
+    kind: str = ""
+    emotion: str | None = None
+
+    def examples(self) -> list[tuple[tuple[str, ...], str]]:
+        """Every bot turn as (what precedes it, the reply)."""
+        return [(self.turns[:index], self.turns[index]) for index in range(1, len(self.turns), 2)]

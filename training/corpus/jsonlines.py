@@ -1,0 +1,43 @@
+"""Files of one JSON object a line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.corpus.conversation import Conversation, CorpusError
+
+
+def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers and objects of ``path``; blank lines are passed over."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    record = json.loads(line)
+                    if not isinstance(record, dict):
+                        raise CorpusError(f"{path}:{number}: a JSON object is expected")
+                    yield number, record
+    except OSError as error:
+        raise CorpusError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, CorpusError):
+            raise
+        raise CorpusError(f"{path}: not JSON lines in UTF-8: {error}") from None
+
+
+def read_jsonlines(path: Path, source: str | None = None) -> list[Conversation]:
+    """Conversations of lines ``{"turns": [user, bot, …]}``; a user's last turn without an answer is left out.
+
+    Conversations with the same first reply form one group, since such files repeat replies under other questions.
+    """
+    conversations = []
+    for number, record in read_records(path):
+        turns = record.get("turns")
+        if not isinstance(turns, list) or not all(isinstance(turn, str) and turn.strip() for turn in turns):
+            raise CorpusError(f"{path}:{number}: 'turns' must be a list of texts")
+        if len(turns) < 2:
+            raise CorpusError(f"{path}:{number}: at least one user turn and one reply are expected")
+        complete = tuple(turn.strip() for turn in turns[: len(turns) // 2 * 2])
+        conversations.append(Conversation(source=source or path.stem, group=f"reply:{complete[1]}", turns=complete))
+    return conversations

@@ -1,0 +1,67 @@
+"""How well a Transformer predicts held-out replies, and whether it knows which reply belongs to what was said."""
+
+import math
+import random
+from collections.abc import Sequence
+
+import numpy as np
+
+from model.tokenizer import Tokenizer
+from training.batches import Example, bucketed, padded
+from training.loss import TokenScores
+
+_BATCH = 64
+
+
+def likelihood(scores: TokenScores, rows: Sequence[Example], tokenizer: Tokenizer) -> dict[str, float]:
+    """Loss (nats a token), accuracy, bits per character and perplexity of ``rows`` under teacher forcing.
+
+    Bits per character divide by the reply's characters, so that models with other tokenizers can be compared.
+    """
+    nats = correct = 0.0
+    tokens = 0
+    for batch in bucketed(rows, _BATCH):
+        result = scores.predict_on_batch({"source": batch.source, "target": batch.target, "label": batch.label})
+        nats += float(result["nats"].sum())
+        correct += float(result["correct"].sum())
+        tokens += batch.tokens
+    characters = sum(len(tokenizer.decode(row.label)) for row in rows)
+    loss = nats / max(tokens, 1)
+    return {
+        "loss": loss,
+        "accuracy": correct / max(tokens, 1),
+        "bits_per_character": nats / math.log(2) / max(characters, 1),
+        "perplexity": math.exp(min(loss, 50.0)),
+        "examples": len(rows),
+        "tokens": tokens,
+    }
+
+
+def hits_at_1(scores: TokenScores, rows: Sequence[Example], *, limit: int = 200, seed: int = 0) -> float:
+    """Share of ``rows`` whose true reply is likelier, by nats a token, than 19 other replies drawn from ``rows``.
+
+    At most ``limit`` of the rows are asked, always the same ones. Chance gives 0.05.
+    """
+    rng = random.Random(seed)
+    replies = {tuple(row.label): row for row in rows}
+    asked = rng.sample(list(rows), min(limit, len(rows)))
+    hits = 0
+    for row in asked:
+        others = [reply for label, reply in replies.items() if label != tuple(row.label)]
+        candidates = [row, *rng.sample(others, min(19, len(others)))]
+        label = padded([candidate.label for candidate in candidates])
+        source = np.repeat(padded([row.source]), len(candidates), axis=0)
+        target = padded([candidate.target for candidate in candidates])
+        nats = scores.predict_on_batch({"source": source, "target": target, "label": label})["nats"].sum(axis=1)
+        hits += int(np.argmin(nats / (label != 0).sum(axis=1)) == 0)
+    return hits / max(len(asked), 1)
+
+
+def shuffled(rows: Sequence[Example], seed: int = 0) -> list[Example]:
+    """``rows`` with their sources passed on to one another: what the loss is when the message tells nothing."""
+    rng = random.Random(seed)
+    order = list(range(len(rows)))
+    rng.shuffle(order)
+    # A rotation of a random order: nobody keeps their own source.
+    source_of = {order[i]: rows[order[(i + 1) % len(order)]].source for i in range(len(order))}
+    return [Example(source_of[index], row.target, row.label) for index, row in enumerate(rows)]

@@ -1,0 +1,79 @@
+"""What a training run reads: the split, and each epoch's draw of conversations."""
+
+import hashlib
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from training.corpus import Conversation, Family
+
+Split = Literal["train", "validation", "test"]
+
+# Shares of the validation and test splits.
+_VALIDATION, _TEST = 0.04, 0.04
+_NOT_TEXT = re.compile(r"[\W_]+")
+
+
+def split_of(group: str) -> Split:
+    """The side on which a group stands: by a hash of its name, so that it never moves when the corpus grows.
+
+    Spaces and punctuation do not count: two spellings of one reply stand on the same side.
+    """
+    digest = hashlib.sha256(_NOT_TEXT.sub("", group).encode()).digest()
+    point = int.from_bytes(digest[:8], "big") / 2**64
+    if point < _VALIDATION:
+        return "validation"
+    return "test" if point < _VALIDATION + _TEST else "train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """Conversations and families, and how often each is seen in an epoch.
+
+    ``draws_per_family`` conversations are drawn anew of every family in every epoch: an epoch has the same size but
+    never the same sentences.
+    """
+
+    conversations: list[Conversation]
+    families: list[Family]
+    draws_per_family: int = 30
+    # How often an epoch repeats a source's conversations: few dialogues carry all that is learned of context.
+    repeats: dict[str, int] = field(default_factory=lambda: {"dialogues": 2})
+
+    def epoch(self, seed: int, number: int) -> list[Conversation]:
+        """The training conversations of epoch ``number``; the same for the same ``seed``."""
+        rng = random.Random(f"{seed}/{number}")
+        drawn = [
+            family.draw(rng)
+            for family in self.families
+            if split_of(f"family:{family.id}") == "train"
+            for _ in range(self.draws_per_family)
+        ]
+        return drawn + [
+            conversation
+            for conversation in self.conversations
+            if split_of(conversation.group) == "train"
+            for _ in range(self.repeats.get(conversation.source, 1))
+        ]
+
+    def held_out(self, split: Literal["validation", "test"], seed: int = 0) -> dict[str, list[Conversation]]:
+        """Conversations of ``split`` by source, six drawn of each family; always the same."""
+        rng = random.Random(f"{split}/{seed}")
+        by_source: dict[str, list[Conversation]] = {}
+        drawn = [
+            family.draw(rng)
+            for family in self.families
+            if split_of(f"family:{family.id}") == split
+            for _ in range(6)
+        ]
+        for conversation in [*self.conversations, *drawn]:
+            if split_of(conversation.group) == split:
+                by_source.setdefault(conversation.source, []).append(conversation)
+        return by_source
+
+    def texts(self, seed: int) -> Iterable[str]:
+        """Every training text once, for the tokenizer to learn from."""
+        for conversation in self.epoch(seed, 0):
+            yield from conversation.turns

@@ -1,0 +1,22 @@
+"""What one run of ``python -m training train`` is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Hyperparameters of a run; all of them are written on the checkpoint's card."""
+
+    preset: str = "default"
+    epochs: int = 10
+    batch_size: int = 64
+    peak_rate: float = 1e-3
+    warmup_steps: int = 800
+    label_smoothing: float = 0.1
+    dropout: float = 0.1
+    weight_decay: float = 0.01
+    draws_per_family: int = 24
+    vocabulary_size: int = 8_000
+    patience: int = 3  # epochs without a better relevance before the run ends
+    seed: int = 42
+    precision: str = "float32"  # or mixed_bfloat16

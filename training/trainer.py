@@ -1,0 +1,190 @@
+"""The training loop: epochs of bucketed batches, a look at held-out data after each, the most relevant one kept."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from model.checkpoint import load_checkpoint, save_checkpoint
+from model.config import ModelConfig, preset
+from model.tokenizer import Tokenizer
+from model.transformer import Transformer
+from training.batches import Example, bucketed, examples
+from training.curves import draw_curves
+from training.evaluation import hits_at_1, likelihood, shuffled
+from training.loss import SmoothedCrossEntropy, TokenScores
+from training.mixture import Mixture
+from training.options import TrainingOptions
+from training.progress import TrainingProgress
+from training.schedule import WarmupCosine
+from training.state import load_state, save_state
+
+_SAVE_EVERY = 250  # steps between two saved states
+_VALIDATION_ROWS = 1_500  # of each source
+
+
+class TrainingError(Exception):
+    """A run that cannot start or go on; the message says what to do."""
+
+
+def train(
+    options: TrainingOptions, mixture: Mixture, out: Path, *, provenance: dict[str, Any], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train until ``options.epochs`` are done or relevance has stopped improving; go on where a killed run stopped.
+
+    ``out/checkpoint`` holds the most relevant epoch so far, ``out/curves.png`` the curves, ``out/state.safetensors``
+    what a restart needs. The same options and corpus give the same weights, killed and resumed or not.
+
+    Returns:
+        The card of the checkpoint kept.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(options.seed)
+    keras.config.set_dtype_policy(options.precision)
+    tokenizer = _tokenizer(out / "tokenizer.json", mixture, options)
+    config = preset(options.preset, vocabulary_size=tokenizer.size, dropout=options.dropout)
+    held_out = _held_out(mixture, tokenizer, config)
+    steps = -(-len(examples(mixture.epoch(options.seed, 1), tokenizer, config)) // options.batch_size)
+    model = _compiled(config, options, steps * options.epochs)
+    scores = TokenScores(model)
+    scores.compile()
+
+    progress = load_state(out, model) or {"options": asdict(options), "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
+    if {**progress["options"], "epochs": 0} != {**asdict(options), "epochs": 0}:
+        raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
+    if progress["step"] or progress["epochs"]:
+        say(f"going on with epoch {progress['epoch']}, batch {progress['step']}")
+
+    while progress["epoch"] <= options.epochs and not _stalled(progress["epochs"], options.patience):
+        started = time.monotonic()
+        _run_epoch(model, _batches(mixture, tokenizer, config, options, progress["epoch"]), progress, out, options)
+        loss_sum, tokens = progress["sums"]
+        row = {
+            "epoch": progress["epoch"],
+            "train_loss": loss_sum / max(tokens, 1),
+            "validation": _validate(scores, held_out, tokenizer),
+        }
+        row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
+        best_before = max((earlier["relevance"] for earlier in progress["epochs"]), default=-1.0)
+        progress["epochs"].append(row)
+        if row["relevance"] > best_before:
+            card = _card(options, config, mixture, progress["epochs"], provenance)
+            save_checkpoint(out / "checkpoint", config, tokenizer, model.named_weights(), card, half=True)
+        progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
+        save_state(out, model, progress)
+        draw_curves(progress["epochs"], out / "curves.png")
+        say(_line(row, time.monotonic() - started))
+    # The card of the epoch that was kept tells the whole run, what came after it included.
+    kept = load_checkpoint(out / "checkpoint")
+    card = {**kept.card, "epochs": progress["epochs"]}
+    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True)
+    return card
+
+
+def _tokenizer(path: Path, mixture: Mixture, options: TrainingOptions) -> Tokenizer:
+    if path.is_file():
+        return Tokenizer.from_json(path.read_text(encoding="utf-8"))
+    tokenizer = Tokenizer.train(mixture.texts(options.seed), options.vocabulary_size)
+    path.write_text(tokenizer.to_json(), encoding="utf-8")
+    return tokenizer
+
+
+def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> dict[str, list[Example]]:
+    rng = random.Random(0)
+    rows = {
+        source: examples(conversations, tokenizer, config)
+        for source, conversations in sorted(mixture.held_out("validation").items())
+    }
+    return {source: rng.sample(part, min(len(part), _VALIDATION_ROWS)) for source, part in rows.items()}
+
+
+def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Transformer:
+    model = Transformer(config)
+    optimizer = keras.optimizers.AdamW(
+        WarmupCosine(options.peak_rate, options.warmup_steps, total_steps),
+        weight_decay=options.weight_decay,
+        beta_2=0.98,  # section 5.3
+        global_clipnorm=1.0,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # Shapes differ from batch to batch: XLA would compile each of them anew.
+    model.compile(optimizer=optimizer, loss=SmoothedCrossEntropy(options.label_smoothing), jit_compile=False)
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def _batches(
+    mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig, options: TrainingOptions, epoch: int
+) -> list[Any]:
+    rows = examples(mixture.epoch(options.seed, epoch), tokenizer, config)
+    return list(bucketed(rows, options.batch_size, random.Random(f"{options.seed}/{epoch}/batches")))
+
+
+def _run_epoch(
+    model: Transformer, batches: list[Any], progress: dict[str, Any], out: Path, options: TrainingOptions
+) -> None:
+    """Train on what is left of an epoch, saving the state now and then."""
+    with TrainingProgress(progress["epoch"], options.epochs, len(batches), progress["step"]) as bar:
+        for batch in batches[progress["step"] :]:
+            model.reset_metrics()
+            loss = model.train_on_batch({"source": batch.source, "target": batch.target}, batch.label)
+            loss_sum, tokens = progress["sums"]
+            progress["sums"] = [loss_sum + float(loss) * batch.tokens, tokens + batch.tokens]
+            progress["step"] += 1
+            bar.advance(batch.tokens, float(loss))
+            if progress["step"] % _SAVE_EVERY == 0:
+                save_state(out, model, progress)
+
+
+def _validate(
+    scores: TokenScores, held_out: dict[str, list[Example]], tokenizer: Tokenizer
+) -> dict[str, dict[str, float]]:
+    """Figures of every source: likelihood, hits@1 of 20, and the loss when sources are shuffled."""
+    return {
+        source: {
+            **likelihood(scores, rows, tokenizer),
+            "hits_at_1": hits_at_1(scores, rows),
+            "shuffled_loss": likelihood(scores, shuffled(rows), tokenizer)["loss"],
+        }
+        for source, rows in held_out.items()
+    }
+
+
+def _stalled(rows: list[dict[str, Any]], patience: int) -> bool:
+    relevance = [row["relevance"] for row in rows]
+    return len(rows) > patience and max(relevance[-patience:]) <= max(relevance[:-patience])
+
+
+def _card(
+    options: TrainingOptions,
+    config: ModelConfig,
+    mixture: Mixture,
+    rows: list[dict[str, Any]],
+    provenance: dict[str, Any],
+) -> dict[str, Any]:
+    sources: dict[str, int] = {"families": len(mixture.families)}
+    for conversation in mixture.conversations:
+        sources[conversation.source] = sources.get(conversation.source, 0) + 1
+    return {
+        "name": f"malbeot {options.preset}",
+        "language": "ko",
+        "kept_epoch": rows[-1]["epoch"],
+        "chosen_by": "hits@1 of 20 on validation, mean over the sources",
+        "options": asdict(options),
+        "config": config.to_dict(),
+        "corpus": sources,
+        **provenance,
+        "epochs": rows,
+    }
+
+
+def _line(row: dict[str, Any], seconds: float) -> str:
+    parts = "  ".join(
+        f"{source}: loss {part['loss']:.3f} (shuffled {part['shuffled_loss']:.3f}) hits@1 {part['hits_at_1']:.2f}"
+        for source, part in row["validation"].items()
+    )
+    return f"epoch {row['epoch']}: train {row['train_loss']:.3f}  {parts}  [{seconds / 60:.1f} min]"
