@@ -40,7 +40,7 @@ def run_console(settings: Settings, *, instead_of_gateway: bool = False) -> None
         stack = AsyncExitStack()
         try:
             talk = runner.run(stack.enter_async_context(_talk(settings, instead_of_gateway)))
-            terminal.greet(*[texts.NO_TOKEN] * instead_of_gateway, texts.console(settings.bot_name))
+            terminal.greet(*[texts.TOKENLESS] * instead_of_gateway, texts.console(settings.bot_name))
             for line in terminal.lines():
                 with terminal.writing():
                     reply = runner.run(talk.answer(line))

@@ -35,7 +35,7 @@ _OTHER_MEDIA = "저는 아직 글만 읽을 줄 알아요. 하고 싶은 말씀�
 # The console
 YOU = "나"
 WRITING = "…"
-NO_TOKEN = "텔레그램 토큰(MALBEOT_TELEGRAM_TOKEN)이 없어서 이 터미널에서 이야기해요."
+TOKENLESS = "텔레그램 토큰(MALBEOT_TELEGRAM_TOKEN)이 없어서 이 터미널에서 이야기해요."
 
 
 def start(owner: str, bot_name: str) -> str:
