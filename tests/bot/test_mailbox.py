@@ -78,7 +78,7 @@ async def test_a_message_becomes_a_turn_and_the_turn_a_reply(redis: Redis, mailb
     assert (await claim_one(mailbox)).history == (Exchange("오늘 너무 힘들었어", "<owner>님도요?"),)
 
 
-async def test_an_update_is_accepted_once(redis: Redis, mailbox: Mailbox) -> None:
+async def test_an_update_is_accepted_once(mailbox: Mailbox) -> None:
     outcomes = await asyncio.gather(*(mailbox.accept(YUNA, said(1)) for _ in range(20)))
     assert Counter(outcomes) == {Accepted.ACCEPTED: 1, Accepted.DUPLICATE: 19}
 
@@ -370,7 +370,7 @@ async def test_any_text_passes(redis: Redis, mailbox: Mailbox, text: str) -> Non
     assert await replies(redis) == [turn.text]
 
 
-async def test_workers_are_known_while_they_give_signs_of_life(redis: Redis, mailbox: Mailbox) -> None:
+async def test_workers_are_known_while_they_give_signs_of_life(mailbox: Mailbox) -> None:
     await mailbox.beat("w2", {"engine": "ctranslate2"}, ttl=30)
     await mailbox.beat("w1", {"engine": "tensorflow"}, ttl=30)
     assert [(worker.name, worker.info["engine"]) for worker in await mailbox.workers()] == [
@@ -426,7 +426,7 @@ async def test_many_workers_keep_every_chats_order_and_answer_everything_once(re
     workers = [asyncio.create_task(work(f"w{number}")) for number in range(6)]
     await asyncio.gather(*map(talk, chats))
     async with asyncio.timeout(30):
-        while await mailbox.backlog():
+        while await mailbox.backlog():  # noqa: ASYNC110 - what is waited for happens in the server
             await asyncio.sleep(0.01)
     done.set()
     await asyncio.gather(*workers)
