@@ -1,7 +1,11 @@
 """The connection to Redis."""
 
+import asyncio
+from collections.abc import Iterable
+
 from redis import exceptions
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -33,6 +37,8 @@ async def connect(url: str) -> Redis:
             supported_errors=(exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError),
         ),
     )
+    pool = redis.connection_pool
+    pool.connection_class = type("Connection", (_CancellableConnection, pool.connection_class), {})
     try:
         await redis.echo("")
     except (exceptions.RedisError, OSError) as error:
@@ -40,3 +46,19 @@ async def connect(url: str) -> Redis:
         # The server's words could quote the address, and with it the password; the kind of fault cannot.
         raise ServerError(f"MALBEOT_REDIS_URL: no use of the server there ({type(error).__name__})") from None
     return redis
+
+
+class _CancellableConnection(AbstractConnection):
+    """Lets a cancellation through that comes at the moment when a command has just been written.
+
+    The library writes under `asyncio.wait_for`, and in Python 3.11 that returns in such a moment as if nothing had
+    happened: the task would go on, and who cancelled it wait for ever.
+    """
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # else the reply would be read as that to a later command
+            raise asyncio.CancelledError
