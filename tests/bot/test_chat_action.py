@@ -43,7 +43,7 @@ async def test_it_keeps_a_halt_and_reports_one(telegram: TelegramApi, api: BotAp
         typing.start(7)
         await telegram.until(lambda: telegram.called("sendChatAction"))
         async with asyncio.timeout(10):
-            while not pace.halted:  # the answer is on its way
+            while not pace.halted:  # noqa: ASYNC110 - the answer is on its way
                 await asyncio.sleep(0)
         typing.start(8)
         typing.start(9)
