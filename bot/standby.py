@@ -24,7 +24,9 @@ async def while_holding(redis: Redis, name: str, work: Callable[[], Awaitable[No
     while True:
         lease = Lease(redis, name)
         try:
-            await lease.acquire()
+            if not await lease.try_acquire():
+                log.info("standing_by", lease=name.partition(":")[0])
+                await lease.acquire()
         except RedisError as error:
             log.warning("lease_unreachable", lease=name.partition(":")[0], error=type(error).__name__)
             await asyncio.sleep(_PAUSE)

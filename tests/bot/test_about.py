@@ -9,14 +9,18 @@ from bot import about
 
 
 def test_the_card_in_one_line(tmp_path: Path) -> None:
-    card = {"preset": "default", "parameters": 7_312_384, "trained": "2025-03-09T11:00:00+00:00"}
+    shape = {"encoder_layers": 4, "decoder_layers": 2}
+    card = {"name": "malbeot default", "parameters": 7_312_384, "config": shape, "epochs": []}
     (tmp_path / "card.json").write_text(json.dumps(card))
-    assert about.facts(tmp_path) == "모델: default, 파라미터 약 731만 개, 2025년 3월 9일에 학습"
+    assert about.facts(tmp_path) == "모델: malbeot default, 인코더 4층과 디코더 2층, 파라미터 약 731만 개"
 
 
-@pytest.mark.parametrize(
-    "card", ["", "[1, 2]", "{}", '{"preset": 3, "parameters": "many", "trained": "soon"}', "{\xff"]
-)
+def test_a_card_that_tells_less(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text('{"name": "malbeot original"}')
+    assert about.facts(tmp_path) == "모델: malbeot original"
+
+
+@pytest.mark.parametrize("card", ["", "[1, 2]", "{}", '{"name": 3, "parameters": "many", "config": []}', "{\xff"])
 def test_an_unreadable_card_says_nothing(tmp_path: Path, card: str) -> None:
     (tmp_path / "card.json").write_text(card, encoding="latin-1")
     assert about.facts(tmp_path) is None
