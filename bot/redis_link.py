@@ -44,7 +44,8 @@ async def connect(url: str) -> Redis:
     except (exceptions.RedisError, OSError) as error:
         await redis.aclose()
         # The server's words could quote the address, and with it the password; the kind of fault cannot.
-        raise ServerError(f"MALBEOT_REDIS_URL: no use of the server there ({type(error).__name__})") from None
+        kind = type(error.__cause__ or error).__name__
+        raise ServerError(f"MALBEOT_REDIS_URL: the server there refuses us, or does not answer ({kind})") from None
     return redis
 
 

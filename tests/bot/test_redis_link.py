@@ -1,5 +1,6 @@
-"""The connection to Redis: what a refusal says, and that a long wait is no fault."""
+"""The connection to Redis: what a refusal says, that a long wait is no fault, and that a call can be cancelled."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,24 @@ async def test_a_password_is_given_and_a_wrong_one_not_shown(redis: Redis, redis
 
 def test_the_longest_read_ends_before_the_connection_gives_up() -> None:
     assert LONGEST_WAIT < REPLY_LIMIT
+
+
+async def test_a_call_ends_at_once_whenever_it_is_cancelled(redis: Redis) -> None:
+    for steps in range(40):
+        call = asyncio.create_task(redis.blpop(["nothing"], timeout=5))
+        for _ in range(steps):  # cancel at each point where the call may be: connecting, writing, waiting
+            await asyncio.sleep(0)
+        call.cancel()
+        done, _ = await asyncio.wait({call}, timeout=1)
+        assert done, f"went on after step {steps}"
+        assert call.cancelled()
+
+
+async def test_a_cancelled_call_leaves_no_reply_behind(redis: Redis) -> None:
+    for steps in range(40):
+        call = asyncio.create_task(redis.echo("stale"))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait({call})
+        assert await redis.echo("fresh") == "fresh"
