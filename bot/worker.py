@@ -68,7 +68,7 @@ async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> N
 
 
 class Worker:
-    """Answers turns. One that fails is tried again, alone, by whoever claims it next; after `max_tries` it is buried."""
+    """Answers turns. One that fails is tried again, alone, by whoever claims it next, `max_tries` times in all."""
 
     def __init__(self, engine: Decoder, mailbox: Mailbox, settings: Settings, thread: ThreadPoolExecutor) -> None:
         self.name = f"{socket.gethostname()}-{token_hex(4)}"
