@@ -94,12 +94,13 @@ def _tokenizer(path: Path, mixture: Mixture, options: TrainingOptions) -> Tokeni
 
 
 def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> dict[str, list[Example]]:
+    """Validation examples of our own dialogues, of our own families, and of everything else together."""
+    rows: dict[str, list[Example]] = {}
+    for source, conversations in sorted(mixture.held_out("validation").items()):
+        name = source if source in ("dialogues", "families") else "other"
+        rows.setdefault(name, []).extend(examples(conversations, tokenizer, config))
     rng = random.Random(0)
-    rows = {
-        source: examples(conversations, tokenizer, config)
-        for source, conversations in sorted(mixture.held_out("validation").items())
-    }
-    return {source: rng.sample(part, min(len(part), _VALIDATION_ROWS)) for source, part in rows.items()}
+    return {name: rng.sample(part, min(len(part), _VALIDATION_ROWS)) for name, part in rows.items()}
 
 
 def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Transformer:
