@@ -29,7 +29,7 @@ class BotApi(Bot):
         """`url` as MALBEOT_TELEGRAM_API_URL, without a slash at its end."""
         # The library's own switch: without it every RetryAfter comes with a warning that its type will change.
         os.environ.setdefault("PTB_TIMEDELTA", "1")
-        calls = _Request(connection_pool_size=64, read_timeout=20, pool_timeout=20)
+        calls = _Request(connection_pool_size=64, read_timeout=10, pool_timeout=5)
         polling = _Request(connection_pool_size=2)
         super().__init__(
             token,

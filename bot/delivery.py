@@ -32,7 +32,8 @@ class Sender:
 
     A reply leaves the outbox after it was sent, or once it is plain that it never can be: the user blocked the bot,
     the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
-    One sender at a time, each with an Outbox of its own.
+    A message goes out twice only where its being sent could not be noted: the gateway died in between, or Telegram's
+    answer was lost. One sender at a time, each with an Outbox of its own.
     """
 
     def __init__(self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing) -> None:

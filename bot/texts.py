@@ -69,8 +69,8 @@ def privacy(exchanges: int, ttl: int) -> str:
     """What is kept and for how long: the last `exchanges` for `ttl` seconds. Must stay true to `bot.mailbox`."""
     if exchanges:
         kept = (
-            f"• 이야기를 이어 가려고 최근에 주고받은 말 {exchanges}번까지를 보관하고, "
-            f"마지막 대화에서 {elapsed(ttl)} 저절로 지워요."
+            f"• 이야기를 이어 가려고 최근에 주고받은 대화 {exchanges}번까지를 보관하고, "
+            f"마지막으로 이야기한 뒤 {elapsed(ttl)} 저절로 지워요."
         )
     else:
         kept = "• 주고받은 말은 답을 드리고 나면 보관하지 않아요."

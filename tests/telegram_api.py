@@ -67,14 +67,14 @@ class Failure:
     """What calls of `method` (for `chat`, if given) get instead of an answer, `times` times."""
 
     method: str
-    times: int
-    chat: int | None
-    status: int
-    description: str
-    parameters: Params
-    body: bytes | None  # sent as it is, in place of the error as JSON
-    cut: bool  # close the connection in the middle of the body
-    performed: bool  # the method takes effect all the same: only its answer is lost
+    times: int = 1
+    chat: int | None = None
+    status: int = 500
+    description: str = "Internal Server Error"
+    parameters: Params = field(default_factory=dict)
+    body: bytes | None = None  # sent as it is, in place of the error as JSON
+    cut: bool = False  # close the connection in the middle of the body
+    performed: bool = False  # the method takes effect all the same: only its answer is lost
 
 
 class ApiError(Exception):
@@ -155,21 +155,9 @@ class TelegramApi:
 
     # What goes wrong
 
-    def fail(
-        self,
-        method: str,
-        *,
-        times: int = 1,
-        chat: int | None = None,
-        status: int = 500,
-        description: str = "Internal Server Error",
-        parameters: Params | None = None,
-        body: bytes | None = None,
-        cut: bool = False,
-        performed: bool = False,
-    ) -> None:
-        """Lets the next `times` calls of `method` fail, those for `chat` only if one is given."""
-        self._failures.append(Failure(method, times, chat, status, description, parameters or {}, body, cut, performed))
+    def fail(self, method: str, **how: Any) -> None:  # noqa: ANN401
+        """Lets the next call of `method` fail, or the next ones; `how` as the fields of Failure."""
+        self._failures.append(Failure(method, **how))
 
     def mend(self) -> None:
         """No more failures."""

@@ -43,7 +43,7 @@ async def test_garbage_is_an_error_like_any_other_and_is_not_logged(
 async def test_each_fault_has_its_error(
     telegram: TelegramApi, api: BotApi, failure: dict[str, object], error: type[TelegramError]
 ) -> None:
-    telegram.fail("getUpdates", **failure)  # type: ignore[arg-type]
+    telegram.fail("getUpdates", **failure)
     with pytest.raises(error):
         await api.receive(offset=0, wait=0)
 

@@ -95,7 +95,7 @@ async def test_retry_after_holds_every_chat_even_while_others_finish(
 async def test_what_passes_is_waited_out_and_the_order_kept(
     telegram: TelegramApi, api: BotApi, redis: Redis, post: Post, failure: dict[str, object]
 ) -> None:
-    telegram.fail("sendMessage", **failure)  # type: ignore[arg-type]
+    telegram.fail("sendMessage", **failure)
     await post(7, "하나")
     await post(7, "둘")
     async with sending(api, redis):
@@ -112,7 +112,7 @@ async def test_what_passes_is_waited_out_and_the_order_kept(
 async def test_what_can_never_be_sent_is_let_go(
     telegram: TelegramApi, api: BotApi, redis: Redis, post: Post, failure: dict[str, object]
 ) -> None:
-    telegram.fail("sendMessage", **failure)  # type: ignore[arg-type]
+    telegram.fail("sendMessage", **failure)
     await post(7, "하나")
     await post(7, "둘")
     async with sending(api, redis):
@@ -125,7 +125,7 @@ async def test_a_group_that_moved_gets_its_reply_where_it_is_now(
     telegram: TelegramApi, api: BotApi, redis: Redis, post: Post
 ) -> None:
     moved = {"status": 400, "description": "Bad Request: group chat was upgraded to a supergroup chat"}
-    telegram.fail("sendMessage", **moved, parameters={"migrate_to_chat_id": -1007})  # type: ignore[arg-type]
+    telegram.fail("sendMessage", **moved, parameters={"migrate_to_chat_id": -1007})
     await post(-7, "반가워요")
     async with sending(api, redis):
         await telegram.until(lambda: telegram.texts(-1007) == ["반가워요"])

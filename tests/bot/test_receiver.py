@@ -80,7 +80,7 @@ async def test_after_an_empty_answer_lower_ids_are_received_too(telegram: Telegr
     [{"status": 500}, {"status": 502, "body": b"<html>"}, {"cut": True}, {"status": 200, "body": b"{"}],
 )
 async def test_faults_are_waited_out(telegram: TelegramApi, api: BotApi, failure: dict[str, object]) -> None:
-    telegram.fail("getUpdates", times=2, **failure)  # type: ignore[arg-type]
+    telegram.fail("getUpdates", times=2, **failure)
     taken = Taken()
     telegram.say(7, "안녕")
     with capture_logs() as logs:
