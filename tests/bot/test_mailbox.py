@@ -39,13 +39,16 @@ async def replies(redis: Redis) -> list[str]:
 
 
 async def assert_sound(redis: Redis, mailbox: Mailbox) -> None:
-    """A chat has mail if and only if it stands in `ready`, once, where its hash says; the backlog counts all mail."""
+    """A chat has mail if and only if it stands in `ready`, once, where its hash says; nothing else is claimed; the
+    backlog counts all mail."""
     entries = {fields["address"]: entry for entry, fields in await redis.xrange("malbeot:{s0}:ready")}
     assert len(entries) == await redis.xlen("malbeot:{s0}:ready")
     mail = [key async for key in redis.scan_iter("*:mail:*")]
     assert {key.split(":mail:")[1] for key in mail} == set(entries)
     chats = [key async for key in redis.scan_iter("*:chat:*")]
     assert {key.split(":chat:")[1]: await redis.hget(key, "entry") for key in chats} == entries
+    claimed = await redis.xpending_range("malbeot:{s0}:ready", "workers", "-", "+", 1000)
+    assert {claim["message_id"] for claim in claimed} <= set(entries.values())
     assert await mailbox.backlog() == sum([await redis.llen(key) for key in mail])
 
 
@@ -99,13 +102,13 @@ async def test_too_much_is_refused_and_leaves_no_trace(redis: Redis) -> None:
     assert await mailbox.accept(YUNA, said(3)) is Accepted.MAILBOX_FULL
     assert await mailbox.accept(MINHO, said(4)) is Accepted.ACCEPTED
     assert await mailbox.accept(MINHO, said(5)) is Accepted.BACKLOG_FULL
-    await assert_sound(redis, mailbox)
 
     yuna, minho = await mailbox.claim("w1", limit=10, wait=0)
     assert (yuna.address, minho.address) == (YUNA, MINHO)
     assert await mailbox.accept(MINHO, said(5)) is Accepted.BACKLOG_FULL, "claimed messages wait too"
     await mailbox.commit("w1", yuna, answer("응"))
     assert await mailbox.accept(MINHO, said(5)) is Accepted.ACCEPTED, "a refused update is no duplicate"
+    await assert_sound(redis, mailbox)
 
 
 async def test_a_full_server_refuses_mail_but_can_be_drained(redis: Redis, mailbox: Mailbox) -> None:
@@ -208,6 +211,16 @@ async def test_a_worker_that_takes_over_from_itself_voids_its_earlier_try(mailbo
     again = await claim_one(hasty)
     assert not await mailbox.commit("w1", hung, answer("응"))
     assert await mailbox.commit("w1", again, answer("응"))
+
+
+async def test_a_claim_is_lost_from_the_moment_that_another_owns_its_entry(redis: Redis, mailbox: Mailbox) -> None:
+    await mailbox.accept(YUNA, said(1))
+    turn = await claim_one(mailbox)
+    await redis.xclaim("malbeot:{s0}:ready", "workers", "w2", 0, [turn.entry])  # and w2 has not begun its try yet
+    assert await mailbox.renew("w1", [turn]) == set()
+    assert not await mailbox.commit("w1", turn, answer("응"))
+    assert await replies(redis) == []
+    await assert_sound(redis, mailbox)
 
 
 async def test_a_renewed_claim_is_not_taken_over(redis: Redis, mailbox: Mailbox) -> None:
