@@ -41,6 +41,10 @@ class Terminal:
             except EOFError:
                 print()  # the prompt's line ends here
                 return
+            except KeyboardInterrupt:
+                if self._interactive:
+                    print()
+                raise
             if not self._interactive and not line:
                 return
             if line.strip():

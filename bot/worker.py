@@ -34,7 +34,7 @@ class DecodeTimeoutError(BotError):
     """A batch took longer than `decode_timeout`. Its thread cannot be ended, so the process must be."""
 
 
-class Decoder(Protocol):
+class Speaker(Protocol):
     """What a worker asks of an engine. One thread at a time calls it."""
 
     @property
@@ -62,6 +62,8 @@ async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> N
         )
     except CheckpointError as error:
         raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"MALBEOT_ENGINE: {settings.engine} needs {error.name}, which is not installed") from None
     log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
     await Worker(engine, Mailbox.of(redis, settings), settings, thread).run(stop)
     thread.shutdown()
@@ -70,7 +72,7 @@ async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> N
 class Worker:
     """Answers turns. One that fails is tried again, alone, by whoever claims it next, `max_tries` times in all."""
 
-    def __init__(self, engine: Decoder, mailbox: Mailbox, settings: Settings, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Speaker, mailbox: Mailbox, settings: Settings, thread: ThreadPoolExecutor) -> None:
         self.name = f"{socket.gethostname()}-{token_hex(4)}"
         self._engine = engine
         self._mailbox = mailbox

@@ -1,0 +1,22 @@
+"""Checkpoints for tests that need one to be loaded, and do not mind what it says."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from model.checkpoint import save_checkpoint, weight_shapes
+from model.config import PRESETS
+from model.tokenizer import Tokenizer
+
+
+def random_checkpoint(folder: Path) -> Path:
+    """Write a tiny checkpoint that has learnt nothing; made without TensorFlow, in a moment."""
+    tokenizer = Tokenizer.train(["안녕하세요", "오늘은 어떤 하루였어요?"], vocabulary_size=300)
+    config = replace(
+        PRESETS["default"], vocabulary_size=tokenizer.size, d_model=16, heads=2, key_dim=8, feed_forward=16
+    )
+    numbers = np.random.default_rng(7)
+    weights = {name: numbers.normal(size=shape, scale=0.1) for name, shape in weight_shapes(config).items()}
+    save_checkpoint(folder, config, tokenizer, weights, {"preset": "tiny"})
+    return folder
