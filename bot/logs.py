@@ -58,7 +58,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),  # a line is one write: processes share the stream
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[Foreign()], level=logging.WARNING, force=True)
