@@ -9,7 +9,7 @@ from keras import ops
 from model.config import ModelConfig
 from model.decoder import Cache, Decoder
 from model.encoder import Encoder
-from model.positional import PositionalEmbedding
+from model.embedding import PositionalEmbedding
 from model.tokenizer import PAD
 
 Tensor = keras.KerasTensor

@@ -1,0 +1,146 @@
+"""``python -m model``: look at a model, and let it answer."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
+
+app = typer.Typer(
+    help="Look at a model, and let it answer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class EngineChoice(StrEnum):
+    """Engines by name."""
+
+    ctranslate2 = "ctranslate2"
+    tensorflow = "tensorflow"
+
+
+class Method(StrEnum):
+    """Ways to search for a reply."""
+
+    greedy = "greedy"
+    beam = "beam"
+    sample = "sample"
+
+
+@app.command()
+def info(
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Instead of a checkpoint: original or default.")] = None,
+) -> None:
+    """Print a model's shape and number of parameters as JSON, and a checkpoint's card."""
+    from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, parameters
+    from model.config import ConfigError, preset as preset_of
+
+    if preset is not None and checkpoint is not None:
+        _fail("say either --preset or --checkpoint")
+    try:
+        if preset is not None:
+            config = preset_of(preset)
+            content: dict[str, Any] = {"preset": preset, "parameters": parameters(config), "config": config.to_dict()}
+        else:
+            kept = load_checkpoint(checkpoint or PRETRAINED)
+            content = {
+                "checkpoint": kept.hash,
+                "parameters": parameters(kept.config),
+                "config": kept.config.to_dict(),
+                "card": kept.card,
+            }
+    except (CheckpointError, ConfigError) as error:
+        _fail(str(error))
+    print(json.dumps(content, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def reply(
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
+    engine: Annotated[EngineChoice, typer.Option(help="What decodes.")] = EngineChoice.ctranslate2,
+    compute_type: Annotated[str | None, typer.Option(help="CTranslate2's; int8 by default.")] = None,
+    method: Annotated[Method, typer.Option(help="How the reply is searched for.")] = Method.beam,
+    beam_size: Annotated[int, typer.Option(help="Prefixes kept (beam).")] = 4,
+    length_penalty: Annotated[float, typer.Option(help="log P / tokens ** PENALTY (beam).")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Probability kept (sample).")] = 0.9,
+    temperature: Annotated[float, typer.Option(help="Above 1 bolder, below 1 safer (sample).")] = 0.8,
+    no_repeat_ngram: Annotated[int, typer.Option(help="Tokens in a row never written twice; 0: allowed.")] = 3,
+    max_tokens: Annotated[int, typer.Option(help="Longest reply in tokens.")] = 64,
+    seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Conversations decoded together.")] = 32,
+    owner: Annotated[str, typer.Option(help="Whose chatbot it is.")] = "이연준",
+    bot: Annotated[str, typer.Option(help="The bot's name.")] = "말벗",
+) -> None:
+    """Answer conversations: JSON lines {"turns": [user, bot, …, user]} on stdin, {"reply", "tokens", "score"} out."""
+    from model.checkpoint import PRETRAINED, CheckpointError
+    from model.dialogue import fill_names
+    from model.engine import load_engine
+    from model.options import Decoding, DecodingError
+
+    try:
+        decoding = Decoding(
+            method=method.value,
+            max_tokens=max_tokens,
+            beam_size=beam_size,
+            length_penalty=length_penalty,
+            top_p=top_p,
+            temperature=temperature,
+            no_repeat_ngram=no_repeat_ngram,
+        )
+        loaded = load_engine(checkpoint or PRETRAINED, engine.value, threads=threads, compute_type=compute_type)
+    except (CheckpointError, DecodingError) as error:
+        _fail(str(error))
+    except ImportError as error:
+        _fail(f"the engine {engine.value} needs a package that is not installed: {error.name}")
+    for batch in _batches(_conversations(), batch_size):
+        for answer in loaded.reply(batch, decoding, seed):
+            text = fill_names(answer.text, owner=owner, bot=bot)
+            line = {"reply": text, "tokens": answer.tokens, "score": round(answer.score, 4)}
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _conversations() -> Iterator[list[str]]:
+    for number, line in enumerate(sys.stdin, 1):
+        if not line.strip():
+            continue
+        try:
+            turns = json.loads(line)["turns"]
+            valid = isinstance(turns, list) and len(turns) % 2 == 1 and all(isinstance(turn, str) for turn in turns)
+        except (ValueError, KeyError, TypeError):
+            valid = False
+        if not valid:
+            _fail(f'line {number}: expected {{"turns": [user, bot, …, user]}}, an odd number of texts')
+        yield turns
+
+
+def _batches(items: Iterator[list[str]], size: int) -> Iterator[list[list[str]]]:
+    """Lists of ``size`` items; one at a time from a terminal, where a person waits for each."""
+    if sys.stdin.isatty():
+        size = 1
+    batch: list[list[str]] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m model")

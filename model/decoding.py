@@ -1,0 +1,170 @@
+"""Autoregressive decoding in TensorFlow: each token is chosen, then read back as input for the next (section 3.1).
+
+All of it is one compiled graph with a key/value cache, so that a step costs one token's work, not the whole prefix's.
+Ids in, ids out; texts are the engine's business. A row that has written ``[END]`` goes on as padding: it changes
+nothing for the others and nothing is added to it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from model.options import Decoding
+from model.tokenizer import END, PAD, START
+from model.transformer import Transformer
+
+_NEVER = -1e9
+
+
+class Decoded(NamedTuple):
+    """``ids`` ``(batch, max_tokens)``: the reply and its ``[END]``, padded with 0. ``score`` ``(batch,)``: log P."""
+
+    ids: tf.Tensor
+    score: tf.Tensor
+
+
+def make_decoder(transformer: Transformer, decoding: Decoding) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
+    """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32; the seed is for sampling."""
+    search = _beam if decoding.method == "beam" else _one_path
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)])
+    def decode(source: tf.Tensor, seed: tf.Tensor) -> Decoded:
+        return search(transformer, decoding, source, seed)
+
+    return decode
+
+
+def _one_path(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed: tf.Tensor) -> Decoded:
+    """Greedy, or sampling: one path, never looked back at."""
+    batch, length = tf.shape(source)[0], decoding.max_tokens
+    memory, mask = transformer.encode(source)
+    cache = transformer.decoder.start(memory, length)
+    ids = tf.zeros((batch, length), tf.int32)
+    score = tf.zeros((batch,))
+    token = tf.fill((batch,), START)
+    finished = tf.zeros((batch,), tf.bool)
+
+    def unfinished(step, token, finished, ids, score, cache):  # type: ignore[no-untyped-def]
+        return (step < length) & ~tf.reduce_all(finished)
+
+    def write(step, token, finished, ids, score, cache):  # type: ignore[no-untyped-def]
+        logits, cache = transformer.step(token, step, cache, mask)  # (batch, vocabulary)
+        logits = block_repeats(logits, ids, step, decoding.no_repeat_ngram)
+        if decoding.method == "sample":
+            kept = nucleus(logits / decoding.temperature, decoding.top_p)
+            chosen = tf.random.stateless_categorical(kept, 1, seed + [0, 1] * step, dtype=tf.int32)[:, 0]
+        else:
+            chosen = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        gained = tf.gather(tf.nn.log_softmax(logits), chosen, batch_dims=1)
+        token = tf.where(finished, PAD, chosen)
+        score += tf.where(finished, 0.0, gained)
+        ids = tf.tensor_scatter_nd_update(ids, _column(batch, step), token)
+        return step + 1, token, finished | (chosen == END), ids, score, cache
+
+    state = (tf.constant(0), token, finished, ids, score, cache)
+    _, _, _, ids, score, _ = tf.while_loop(unfinished, write, state, maximum_iterations=length)
+    return Decoded(ids, score)
+
+
+def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed: tf.Tensor) -> Decoded:
+    """Beam search (Sutskever et al. 2014): the ``beam_size`` likeliest prefixes are kept at each step.
+
+    A hypothesis is worth log P / tokens ** length_penalty (Wu et al. 2016 in its simple form), ``[END]`` counted.
+    Finished ones leave the beam, so that ``beam_size`` open prefixes always remain; a row is done when no open prefix
+    can still beat its best finished one.
+    """
+    batch, beam, length = tf.shape(source)[0], decoding.beam_size, decoding.max_tokens
+    rows = batch * beam
+    memory, mask = transformer.encode(source)
+    # Every row of the batch ``beam`` times, side by side: (batch * beam, …).
+    mask = tf.repeat(mask, beam, axis=0)
+    cache = transformer.decoder.start(tf.repeat(memory, beam, axis=0), length)
+    ids = tf.zeros((rows, length), tf.int32)
+    # All prefixes of a row are the same at first: only the first may be extended.
+    score = tf.tile([[0.0] + [_NEVER] * (beam - 1)], (batch, 1))  # (batch, beam)
+    token = tf.fill((rows,), START)
+    best_ids = tf.zeros((batch, length), tf.int32)
+    best_worth = tf.fill((batch,), _NEVER)
+    best_score = tf.zeros((batch,))
+
+    def worth(total: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+        return total / tf.cast(tokens, tf.float32) ** decoding.length_penalty
+
+    def hopeful(step, token, score, ids, best_ids, best_worth, best_score, cache):  # type: ignore[no-untyped-def]
+        # log P only falls; the longest length makes the least of it, so this bounds what an open prefix can reach.
+        bound = worth(score[:, 0], tf.constant(length))
+        return (step < length) & tf.reduce_any(bound > best_worth)
+
+    def extend(step, token, score, ids, best_ids, best_worth, best_score, cache):  # type: ignore[no-untyped-def]
+        logits, cache = transformer.step(token, step, cache, mask)
+        logits = block_repeats(logits, ids, step, decoding.no_repeat_ngram)
+        size = tf.shape(logits)[-1]
+        total = tf.reshape(tf.nn.log_softmax(logits), (batch, beam, size)) + score[:, :, None]
+        # Twice as many as needed: at most ``beam`` of them end, so at least ``beam`` stay open.
+        top, index = tf.math.top_k(tf.reshape(total, (batch, beam * size)), 2 * beam)  # (batch, 2 * beam)
+        parent, chosen = index // size, index % size
+        ends = (chosen == END) | (step == length - 1)
+
+        # Of the candidates that end here, is one better than the best so far?
+        ended = tf.where(ends & (top > _NEVER / 2), worth(top, step + 1), _NEVER)
+        which = tf.argmax(ended, axis=1, output_type=tf.int32)
+        candidate = tf.gather(ended, which, batch_dims=1)
+        better = candidate > best_worth
+        origin = tf.range(batch) * beam + tf.gather(parent, which, batch_dims=1)
+        final = tf.tensor_scatter_nd_update(
+            tf.gather(ids, origin), _column(batch, step), tf.gather(chosen, which, batch_dims=1)
+        )
+        best_ids = tf.where(better[:, None], final, best_ids)
+        best_score = tf.where(better, tf.gather(top, which, batch_dims=1), best_score)
+        best_worth = tf.maximum(best_worth, candidate)
+
+        # The likeliest that go on become the new beam.
+        score, order = tf.math.top_k(tf.where(chosen == END, 2 * _NEVER, top), beam)  # (batch, beam)
+        token = tf.reshape(tf.gather(chosen, order, batch_dims=1), (rows,))
+        origin = tf.reshape(tf.range(batch)[:, None] * beam + tf.gather(parent, order, batch_dims=1), (rows,))
+        ids = tf.tensor_scatter_nd_update(tf.gather(ids, origin), _column(rows, step), token)
+        # Prefixes changed places and their written keys and values go with them; the memory's are alike in a row.
+        cache = [(tuple(tf.gather(kept, origin) for kept in written), read) for written, read in cache]
+        return step + 1, token, score, ids, best_ids, best_worth, best_score, cache
+
+    state = (tf.constant(0), token, score, ids, best_ids, best_worth, best_score, cache)
+    final = tf.while_loop(hopeful, extend, state, maximum_iterations=length)
+    return Decoded(final[4], final[6])
+
+
+def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
+    """``logits`` ``(batch, vocabulary)`` with all but the likeliest tokens that together have ``top_p`` ruled out."""
+    ordered = tf.sort(logits, direction="DESCENDING", axis=-1)
+    before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # probability of all likelier ones
+    # The least likely token that is still in; the likeliest always is.
+    threshold = tf.reduce_min(tf.where(before < top_p, ordered, tf.float32.max), axis=-1, keepdims=True)
+    return tf.where(logits < threshold, _NEVER, logits)
+
+
+def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) -> tf.Tensor:
+    """Rule out each token that would complete an ``n``-gram already in ``ids``.
+
+    Args:
+        logits: ``(rows, vocabulary)`` for the token at ``step``.
+        ids: ``(rows, length)``, written up to ``step``.
+        step: a scalar.
+        n: 0 rules nothing out.
+    """
+    length = ids.shape[1]
+    if not n or length < n:
+        return logits
+    starts = tf.range(length - n + 1)  # of every n-gram that may stand there
+    matches = tf.fill((tf.shape(ids)[0], length - n + 1), True) & (starts + n <= step)
+    for offset in range(n - 1):
+        newest = tf.gather(ids, tf.maximum(step - n + 1 + offset, 0), axis=1)[:, None]  # (rows, 1)
+        matches &= ids[:, offset : length - n + 1 + offset] == newest
+    row, start = tf.unstack(tf.where(matches), axis=1)
+    banned = tf.gather_nd(ids, tf.stack([row, start + n - 1], axis=1))
+    where = tf.stack([row, tf.cast(banned, tf.int64)], axis=1)
+    return tf.tensor_scatter_nd_min(logits, where, tf.fill((tf.shape(where)[0],), _NEVER))
+
+
+def _column(rows: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+    """Indices of column ``step`` in every row, ``(rows, 2)``."""
+    return tf.stack([tf.range(rows), tf.fill((rows,), step)], axis=1)

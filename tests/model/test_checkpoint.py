@@ -1,0 +1,104 @@
+"""A checkpoint comes back as it was, and a folder that is none gets one clear line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+
+
+@pytest.fixture
+def copy(checkpoint_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(checkpoint_folder, tmp_path / "copy"))
+
+
+def test_it_comes_back_as_it_was(checkpoint_folder: Path, tmp_path: Path) -> None:
+    first = load_checkpoint(checkpoint_folder)
+    save_checkpoint(tmp_path / "again", first.config, first.tokenizer, first.weights, first.card)
+    second = load_checkpoint(tmp_path / "again")
+    assert (second.config, second.card, second.hash) == (first.config, first.card, first.hash)
+    assert all(np.array_equal(second.weights[name], weight) for name, weight in first.weights.items())
+
+
+def test_halves_are_stored_in_half_the_space(checkpoint_folder: Path, tmp_path: Path) -> None:
+    first = load_checkpoint(checkpoint_folder)
+    save_checkpoint(tmp_path / "half", first.config, first.tokenizer, first.weights, first.card, half=True)
+    whole, half = (folder / "model.safetensors" for folder in (checkpoint_folder, tmp_path / "half"))
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    for name, weight in load_checkpoint(tmp_path / "half").weights.items():
+        np.testing.assert_allclose(weight, first.weights[name], atol=2e-3)
+
+
+def test_a_new_one_takes_the_old_one_s_place_and_leaves_nothing_behind(copy: Path) -> None:
+    kept = load_checkpoint(copy)
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, {"name": "newer"})
+    assert load_checkpoint(copy).card == {"name": "newer"}
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
+def test_a_card_does_not_change_the_hash_but_a_weight_does(copy: Path) -> None:
+    kept = load_checkpoint(copy)
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, {"name": "renamed"})
+    assert load_checkpoint(copy).hash == kept.hash
+    kept.weights["decoder/norm/beta"][0] += 1
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card)
+    assert load_checkpoint(copy).hash != kept.hash
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint folder"):
+        load_checkpoint(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors", "card.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "truncated", "garbage", "a folder"])
+def test_a_damaged_file_is_named(copy: Path, name: str, damage: str) -> None:
+    path = copy / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "a folder":
+        path.mkdir()
+    elif damage != "missing":
+        path.write_bytes({"empty": b"", "truncated": content[: len(content) // 2], "garbage": b"\x80\x04K\x01."}[damage])
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(copy)
+    assert "\n" not in str(caught.value)
+    assert str(copy) in str(caught.value)
+
+
+def test_files_of_two_checkpoints_do_not_mix(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "vocabulary_size": config["vocabulary_size"] + 1}))
+    with pytest.raises(CheckpointError, match="not of one checkpoint"):
+        load_checkpoint(copy)
+    (copy / "config.json").write_text(json.dumps({**config, "encoder_layers": 3}))
+    with pytest.raises(CheckpointError, match="encoder/layer_2"):
+        load_checkpoint(copy)
+
+
+def test_weights_of_a_wrong_shape_or_name_are_refused(copy: Path) -> None:
+    path = copy / "model.safetensors"
+    weights = load_file(path)
+    save_file({**weights, "decoder/norm/beta": np.zeros(5, "float32")}, path)
+    with pytest.raises(CheckpointError, match="decoder/norm/beta"):
+        load_checkpoint(copy)
+    save_file({**weights, "backdoor": np.zeros(5, "float32")}, path)
+    with pytest.raises(CheckpointError, match="backdoor"):
+        load_checkpoint(copy)
+
+
+def test_a_header_that_claims_more_than_there_is(copy: Path) -> None:
+    (copy / "model.safetensors").write_bytes((2**62).to_bytes(8, "little") + b"{}")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        load_checkpoint(copy)
+
+
+def test_a_file_larger_than_it_can_be_is_not_read(copy: Path) -> None:
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.truncate(2**33)  # sparse: takes no room on the disk
+    with pytest.raises(CheckpointError, match="larger"):
+        load_checkpoint(copy)
