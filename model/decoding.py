@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from model.options import Decoding
-from model.tokenizer import END, PAD, START
+from model.tokenizer import END, NEVER_WRITTEN, PAD, START
 from model.transformer import Transformer
 
 _NEVER = -1e9
@@ -50,7 +50,7 @@ def _one_path(transformer: Transformer, decoding: Decoding, source: tf.Tensor, s
 
     def write(step, token, finished, ids, score, cache):  # type: ignore[no-untyped-def]
         logits, cache = transformer.step(token, step, cache, mask)  # (batch, vocabulary)
-        logits = block_repeats(logits, ids, step, decoding.no_repeat_ngram)
+        logits = block_repeats(without_marks(logits), ids, step, decoding.no_repeat_ngram)
         if decoding.method == "sample":
             kept = nucleus(logits / decoding.temperature, decoding.top_p)
             chosen = tf.random.stateless_categorical(kept, 1, seed + [0, 1] * step, dtype=tf.int32)[:, 0]
@@ -71,8 +71,8 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed:
     """Beam search (Sutskever et al. 2014): the ``beam_size`` likeliest prefixes are kept at each step.
 
     A hypothesis is worth log P / tokens ** length_penalty (Wu et al. 2016 in its simple form), ``[END]`` counted.
-    Finished ones leave the beam, so that ``beam_size`` open prefixes always remain; a row is done when no open prefix
-    can still beat its best finished one.
+    Finished ones leave the beam, so that ``beam_size`` open prefixes always remain; a row is done when ``beam_size``
+    hypotheses are finished, and the worthiest of them is its reply.
     """
     batch, beam, length = tf.shape(source)[0], decoding.beam_size, decoding.max_tokens
     rows = batch * beam
@@ -87,37 +87,34 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed:
     best_ids = tf.zeros((batch, length), tf.int32)
     best_worth = tf.fill((batch,), _NEVER)
     best_score = tf.zeros((batch,))
+    finished = tf.zeros((batch,), tf.int32)
 
-    def worth(total: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        return total / tf.cast(tokens, tf.float32) ** decoding.length_penalty
+    def unfinished(step, token, score, ids, best_ids, best_worth, best_score, finished, cache):  # type: ignore[no-untyped-def]
+        return (step < length) & tf.reduce_any(finished < beam)
 
-    def hopeful(step, token, score, ids, best_ids, best_worth, best_score, cache):  # type: ignore[no-untyped-def]
-        # log P only falls; the longest length makes the least of it, so this bounds what an open prefix can reach.
-        bound = worth(score[:, 0], tf.constant(length))
-        return (step < length) & tf.reduce_any(bound > best_worth)
-
-    def extend(step, token, score, ids, best_ids, best_worth, best_score, cache):  # type: ignore[no-untyped-def]
+    def extend(step, token, score, ids, best_ids, best_worth, best_score, finished, cache):  # type: ignore[no-untyped-def]
         logits, cache = transformer.step(token, step, cache, mask)
-        logits = block_repeats(logits, ids, step, decoding.no_repeat_ngram)
+        logits = block_repeats(without_marks(logits), ids, step, decoding.no_repeat_ngram)
         size = tf.shape(logits)[-1]
         total = tf.reshape(tf.nn.log_softmax(logits), (batch, beam, size)) + score[:, :, None]
         # Twice as many as needed: at most ``beam`` of them end, so at least ``beam`` stay open.
         top, index = tf.math.top_k(tf.reshape(total, (batch, beam * size)), 2 * beam)  # (batch, 2 * beam)
         parent, chosen = index // size, index % size
-        ends = (chosen == END) | (step == length - 1)
 
-        # Of the candidates that end here, is one better than the best so far?
-        ended = tf.where(ends & (top > _NEVER / 2), worth(top, step + 1), _NEVER)
-        which = tf.argmax(ended, axis=1, output_type=tf.int32)
-        candidate = tf.gather(ended, which, batch_dims=1)
-        better = candidate > best_worth
+        # Of the candidates that end here, is one better than the best so far? Those beyond the beam do not count.
+        ends = ((chosen == END) | (step == length - 1)) & (tf.range(2 * beam) < beam) & (top > _NEVER / 2)
+        worth = tf.where(ends, top / tf.cast(step + 1, tf.float32) ** decoding.length_penalty, _NEVER)
+        which = tf.argmax(worth, axis=1, output_type=tf.int32)
+        candidate = tf.gather(worth, which, batch_dims=1)
+        better = (candidate > best_worth) & (finished < beam)
+        finished += tf.reduce_sum(tf.cast(ends, tf.int32), axis=1)
         origin = tf.range(batch) * beam + tf.gather(parent, which, batch_dims=1)
         final = tf.tensor_scatter_nd_update(
             tf.gather(ids, origin), _column(batch, step), tf.gather(chosen, which, batch_dims=1)
         )
         best_ids = tf.where(better[:, None], final, best_ids)
         best_score = tf.where(better, tf.gather(top, which, batch_dims=1), best_score)
-        best_worth = tf.maximum(best_worth, candidate)
+        best_worth = tf.where(better, candidate, best_worth)
 
         # The likeliest that go on become the new beam.
         score, order = tf.math.top_k(tf.where(chosen == END, 2 * _NEVER, top), beam)  # (batch, beam)
@@ -126,10 +123,10 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed:
         ids = tf.tensor_scatter_nd_update(tf.gather(ids, origin), _column(rows, step), token)
         # Prefixes changed places and their written keys and values go with them; the memory's are alike in a row.
         cache = [(tuple(tf.gather(kept, origin) for kept in written), read) for written, read in cache]
-        return step + 1, token, score, ids, best_ids, best_worth, best_score, cache
+        return step + 1, token, score, ids, best_ids, best_worth, best_score, finished, cache
 
-    state = (tf.constant(0), token, score, ids, best_ids, best_worth, best_score, cache)
-    final = tf.while_loop(hopeful, extend, state, maximum_iterations=length)
+    state = (tf.constant(0), token, score, ids, best_ids, best_worth, best_score, finished, cache)
+    final = tf.while_loop(unfinished, extend, state, maximum_iterations=length)
     return Decoded(final[4], final[6])
 
 
@@ -140,6 +137,11 @@ def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
     # The least likely token that is still in; the likeliest always is.
     threshold = tf.reduce_min(tf.where(before < top_p, ordered, tf.float32.max), axis=-1, keepdims=True)
     return tf.where(logits < threshold, _NEVER, logits)
+
+
+def without_marks(logits: tf.Tensor) -> tf.Tensor:
+    """Rule out the tokens that lay a conversation out: ``[PAD]``, ``[START]``, ``[USER]`` and ``[BOT]``."""
+    return logits + tf.reduce_sum(tf.one_hot(NEVER_WRITTEN, tf.shape(logits)[-1], on_value=_NEVER), axis=0)
 
 
 def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) -> tf.Tensor:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.dialogue import source_ids
 from model.options import Decoding
-from model.tokenizer import END, PAD
+from model.tokenizer import END, NEVER_WRITTEN, PAD
 
 __all__ = ["Decoding", "Engine", "EngineReply", "load_engine"]
 
@@ -119,6 +119,7 @@ def _ctranslate2(checkpoint: Checkpoint, threads: int, compute_type: str) -> Dec
             no_repeat_ngram_size=decoding.no_repeat_ngram,
             max_decoding_length=min(decoding.max_tokens, checkpoint.config.max_target),
             min_decoding_length=0,
+            suppress_sequences=[[tokens[index]] for index in NEVER_WRITTEN],
             max_input_length=0,
             return_scores=True,
             return_end_token=True,

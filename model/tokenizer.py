@@ -15,6 +15,8 @@ from tokenizers import Regex, Tokenizer as BytePairEncoder, decoders, models, no
 
 PAD, START, END, USER, BOT, OWNER_NAME, BOT_NAME = range(7)
 SPECIAL_TOKENS = ("[PAD]", "[START]", "[END]", "[USER]", "[BOT]", "<owner>", "<bot>")
+# Marks of the layout: a reply never holds them.
+NEVER_WRITTEN = (PAD, START, USER, BOT)
 BYTE_TOKENS = tuple(f"<0x{byte:02X}>" for byte in range(256))
 
 _PLACEHOLDER = re.compile(r"(<owner>|<bot>)")

@@ -77,7 +77,7 @@ class Transformer(keras.Model):
 
     def named_weights(self) -> dict[str, np.ndarray]:
         """Every weight by its name in a checkpoint."""
-        return {_name(variable): np.array(variable, dtype="float32") for variable in self.weights}
+        return {_name(variable): ops.convert_to_numpy(variable).astype("float32") for variable in self.weights}
 
     def set_named_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Put in what ``named_weights`` gave."""

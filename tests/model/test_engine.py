@@ -1,0 +1,90 @@
+"""Two engines, one checkpoint, the same replies."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, save_checkpoint
+from model.config import preset
+from model.engine import Decoding, load_engine
+from model.tokenizer import Tokenizer
+from training.corpus import read_own
+
+GREEDY = Decoding(method="greedy", no_repeat_ngram=0)
+
+
+@pytest.mark.parametrize("decoding", [GREEDY, Decoding(method="greedy"), Decoding(method="beam")])
+def test_both_engines_write_the_same_on_a_small_model(checkpoint_folder: Path, decoding: Decoding) -> None:
+    conversations = [["배고프다"], ["오늘 면접 봤는데", "긴 하루였겠어요.", "망했어 ㅠㅠ"], ["너는 누구니?"]]
+    reference = load_engine(checkpoint_folder, "tensorflow").reply(conversations, decoding)
+    fast = load_engine(checkpoint_folder, compute_type="float32").reply(conversations, decoding)
+    for ours, theirs in zip(reference, fast, strict=True):
+        assert (ours.text, ours.tokens) == (theirs.text, theirs.tokens)
+        assert ours.score == pytest.approx(theirs.score, abs=1e-3)
+
+
+def test_both_engines_write_the_same_on_200_conversations() -> None:
+    """The shipped checkpoint, in float32 and greedily, on real dialogues with and without context."""
+    dialogues, _ = read_own()
+    conversations = [d.turns[: 2 * (i % 3) + 1] for i, d in enumerate(dialogues) if len(d.turns) > 2 * (i % 3)][:200]
+    assert len(conversations) == 200
+    fast = load_engine(PRETRAINED, compute_type="float32").reply(conversations, GREEDY)
+    reference = load_engine(PRETRAINED, "tensorflow")
+    slow = [reply for start in range(0, 200, 50) for reply in reference.reply(conversations[start : start + 50], GREEDY)]
+    assert [reply.text for reply in fast] == [reply.text for reply in slow]
+
+
+def test_replies_keep_their_order_and_their_number(checkpoint_folder: Path) -> None:
+    engine = load_engine(checkpoint_folder)
+    conversations = [[text] for text in ("배고프다", "고마워", "친구랑 싸웠어", "배고프다")]
+    together = engine.reply(conversations)
+    assert [reply.text for reply in together] == [engine.reply([turns])[0].text for turns in conversations]
+    assert engine.reply([]) == []
+
+
+def test_sampling_repeats_by_seed(checkpoint_folder: Path) -> None:
+    engine = load_engine(checkpoint_folder)
+    sample = Decoding(method="sample", temperature=1.5)
+    texts = [engine.reply([["고마워"]], sample, seed=seed)[0].text for seed in (1, 1, 2, 3)]
+    assert texts[0] == texts[1]
+    assert len(set(texts)) > 1
+
+
+def test_the_fast_path_imports_neither_tensorflow_nor_keras(checkpoint_folder: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from model.engine import load_engine;"
+        f"load_engine(Path({str(checkpoint_folder)!r})).reply([['안녕']]);"
+        "print([name for name in ('tensorflow', 'keras', 'torch') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_a_shape_that_only_tensorflow_can_express(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    from model.transformer import Transformer
+
+    wide = preset("original", vocabulary_size=tokenizer.size, d_model=32, heads=2, key_dim=32, feed_forward=16)
+    save_checkpoint(tmp_path / "wide", wide, tokenizer, Transformer(wide).named_weights(), {})
+    with pytest.raises(CheckpointError, match="tensorflow engine"):
+        load_engine(tmp_path / "wide")
+    assert load_engine(tmp_path / "wide", "tensorflow").reply([["안녕"]], GREEDY)[0].tokens >= 0
+
+
+def test_post_norm_and_separate_embeddings_convert_too(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    from model.transformer import Transformer
+
+    config = preset("original", vocabulary_size=tokenizer.size, d_model=32, heads=2, key_dim=16, feed_forward=16)
+    save_checkpoint(tmp_path / "post", config, tokenizer, Transformer(config).named_weights(), {})
+    texts = [
+        load_engine(tmp_path / "post", kind, compute_type="float32").reply([["배고프다"], ["고마워"]], GREEDY)
+        for kind in ("tensorflow", "ctranslate2")
+    ]
+    assert [reply.text for reply in texts[0]] == [reply.text for reply in texts[1]]
+
+
+def test_the_checkpoint_that_ships_is_small_and_tells_where_it_comes_from() -> None:
+    kept = load_checkpoint(PRETRAINED)
+    assert sum(path.stat().st_size for path in PRETRAINED.iterdir()) <= 40 * 2**20
+    assert {"command", "commit", "licences", "options", "epochs"} <= set(kept.card)

@@ -1,0 +1,44 @@
+"""``python -m training`` as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from model.checkpoint import PRETRAINED
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "training", *arguments], capture_output=True, text=True)
+
+
+def test_evaluate_prints_the_figures_of_a_file(tmp_path: Path) -> None:
+    data = tmp_path / "talk.jsonl"
+    talk = {"turns": ["안녕", "안녕하세요, 반가워요.", "너는 누구니?", "저는 <owner>님이 만든 챗봇이에요."]}
+    data.write_text(json.dumps(talk, ensure_ascii=False) + "\n", encoding="utf-8")
+    every = json.loads(run("evaluate", "--checkpoint", str(PRETRAINED), "--data", str(data)).stdout)
+    last = json.loads(run("evaluate", "--checkpoint", str(PRETRAINED), "--data", str(data), "--last-turn-only").stdout)
+    assert (every["examples"], last["examples"]) == (2, 1)
+    assert {"loss", "accuracy", "bits_per_character"} <= set(every)
+    assert 0 < last["loss"] < 10
+
+
+def test_faults_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text("{}\n")
+    for ran in (
+        run("evaluate", "--checkpoint", str(tmp_path), "--data", str(wrong)),
+        run("evaluate", "--checkpoint", str(PRETRAINED), "--data", str(wrong)),
+        run("train", "--out", str(tmp_path / "run"), "--public", str(tmp_path)),
+    ):
+        assert ran.returncode == 2
+        assert ran.stderr.strip().splitlines()[-1].startswith("error: ")
+        assert "Traceback" not in ran.stderr
+
+
+def test_split_writes_what_was_held_out(tmp_path: Path) -> None:
+    ran = run("split", "--out", str(tmp_path))
+    assert ran.returncode == 0
+    lines = (tmp_path / "test-dialogues.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) > 10
+    assert all(len(json.loads(line)["turns"]) >= 2 for line in lines)

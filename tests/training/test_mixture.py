@@ -1,0 +1,43 @@
+"""What is trained on is never tested on, and an epoch can be drawn again."""
+
+from training.corpus import Conversation, read_own
+from training.mixture import Mixture, split_of
+
+
+def test_a_group_is_on_one_side_however_it_is_spelled() -> None:
+    assert split_of("reply:밥 드세요.") == split_of("reply:밥드세요!")
+
+
+def test_the_shares_are_as_named() -> None:
+    sides = [split_of(f"group {number}") for number in range(20_000)]
+    assert 0.035 < sides.count("validation") / len(sides) < 0.045
+    assert 0.035 < sides.count("test") / len(sides) < 0.045
+
+
+def test_no_group_stands_on_two_sides() -> None:
+    dialogues, families = read_own()
+    mixture = Mixture(conversations=dialogues, families=families, draws_per_family=2)
+    sides = [
+        {conversation.group for conversation in side}
+        for side in (
+            mixture.epoch(1, 1),
+            [c for part in mixture.held_out("validation").values() for c in part],
+            [c for part in mixture.held_out("test").values() for c in part],
+        )
+    ]
+    assert all(sides)
+    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+
+
+def test_an_epoch_is_the_same_by_seed_and_new_by_number() -> None:
+    _, families = read_own()
+    mixture = Mixture(conversations=[], families=families[:50], draws_per_family=3)
+    assert mixture.epoch(1, 1) == mixture.epoch(1, 1)
+    assert mixture.epoch(1, 1) != mixture.epoch(1, 2)
+    assert mixture.epoch(1, 1) != mixture.epoch(2, 1)
+
+
+def test_a_source_is_repeated_as_told() -> None:
+    pair = Conversation(source="few", group="a", turns=("안녕", "네."))
+    assert split_of("a") == "train"
+    assert len(Mixture(conversations=[pair], families=[], repeats={"few": 3}).epoch(0, 1)) == 3
