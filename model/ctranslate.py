@@ -20,24 +20,28 @@ _ACTIVATIONS = {"relu": common_spec.Activation.RELU, "gelu": common_spec.Activat
 Weights = dict[str, np.ndarray]
 
 
-def make_translator(checkpoint: Checkpoint, *, compute_type: str, threads: int) -> ctranslate2.Translator:
-    """Load ``checkpoint`` into CTranslate2; ``CheckpointError`` where its shape cannot be expressed there.
+def convert(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """``checkpoint`` as CTranslate2's files by name; ``CheckpointError`` where its shape cannot be expressed there."""
+    spec = _spec(checkpoint)
+    with tempfile.TemporaryDirectory(prefix="malbeot-") as folder:
+        spec.save(folder)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def make_translator(files: dict[str, bytes], *, compute_type: str, threads: int) -> ctranslate2.Translator:
+    """Load what ``convert`` made.
 
     Args:
-        checkpoint: any whose heads share out d_model among themselves.
+        files: their contents by name.
         compute_type: ``int8`` (weights of one byte, a third of the time), ``float32``, or another of CTranslate2's.
         threads: cores that one batch uses.
     """
-    spec = _convert(checkpoint)
-    with tempfile.TemporaryDirectory(prefix="malbeot-") as folder:
-        spec.save(folder)
-        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
     return ctranslate2.Translator(
         "checkpoint", device="cpu", compute_type=compute_type, inter_threads=1, intra_threads=threads, files=files
     )
 
 
-def _convert(checkpoint: Checkpoint) -> TransformerSpec:
+def _spec(checkpoint: Checkpoint) -> TransformerSpec:
     config, weights = checkpoint.config, checkpoint.weights
     if config.heads * config.key_dim != config.d_model:
         raise CheckpointError(

@@ -8,7 +8,7 @@ Both engines read the same checkpoint and write, in float32 and greedily, the sa
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -41,7 +41,7 @@ class EngineReply:
 class Decoder(Protocol):
     """Source ids in; of each row the ids up to ``[END]`` and their log probability out."""
 
-    def __call__(self, sources: list[list[int]], decoding: Decoding, seed: int) -> list[tuple[list[int], float]]:
+    def __call__(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[tuple[list[int], float]]:
         """Decode a batch; ``[END]`` itself is not among the ids, but in the probability."""
 
 
@@ -62,11 +62,12 @@ class Engine:
 
         Bot turns are the raw texts of earlier replies, placeholders included. ``seed`` makes sampling repeatable.
         """
-        decoding = decoding or Decoding()
         if not conversations:
             return []
+        decoding = decoding or Decoding()
+        decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
-        rows = self._decode(sources, decoding, random.randrange(_SEEDS) if seed is None else seed % _SEEDS)
+        rows = self._decode(sources, decoding, seed)
         return [
             EngineReply(self._text(ids), len(ids), log_probability / (len(ids) + 1)) for ids, log_probability in rows
         ]
@@ -96,16 +97,20 @@ def load_engine(
 def _ctranslate2(checkpoint: Checkpoint, threads: int, compute_type: str) -> Decoder:
     import ctranslate2
 
-    from model.ctranslate import make_translator
+    from model.ctranslate import convert, make_translator
 
-    translator = make_translator(checkpoint, compute_type=compute_type, threads=threads)
+    files = convert(checkpoint)
+    shared = make_translator(files, compute_type=compute_type, threads=threads)
     tokens = checkpoint.tokenizer.tokens
     ids_of = {token: index for index, token in enumerate(tokens)}
 
-    def decode(sources: list[list[int]], decoding: Decoding, seed: int) -> list[tuple[list[int], float]]:
-        sampling: dict[str, Any] = {}
+    def decode(sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[tuple[list[int], float]]:
+        translator, sampling = shared, dict[str, Any]()
         if decoding.method == "sample":
-            ctranslate2.set_random_seed(seed)
+            if seed is not None:
+                # A translator's thread takes the seed once, when it first draws: a repeatable draw needs a new one.
+                ctranslate2.set_random_seed(seed % _SEEDS)
+                translator = make_translator(files, compute_type=compute_type, threads=threads)
             sampling = {
                 "sampling_topk": 0,
                 "sampling_topp": decoding.top_p,
@@ -117,7 +122,7 @@ def _ctranslate2(checkpoint: Checkpoint, threads: int, compute_type: str) -> Dec
             beam_size=decoding.beam_size if decoding.method == "beam" else 1,
             length_penalty=penalty,
             no_repeat_ngram_size=decoding.no_repeat_ngram,
-            max_decoding_length=min(decoding.max_tokens, checkpoint.config.max_target),
+            max_decoding_length=decoding.max_tokens,
             min_decoding_length=0,
             suppress_sequences=[[tokens[index]] for index in NEVER_WRITTEN],
             max_input_length=0,
@@ -146,12 +151,13 @@ def _tensorflow(checkpoint: Checkpoint) -> Decoder:
     transformer.set_named_weights(checkpoint.weights)
     compiled: dict[Decoding, Any] = {}
 
-    def decode(sources: list[list[int]], decoding: Decoding, seed: int) -> list[tuple[list[int], float]]:
+    def decode(sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[tuple[list[int], float]]:
         if decoding not in compiled:
             compiled[decoding] = make_decoder(transformer, decoding)
+        drawn = random.randrange(_SEEDS) if seed is None else seed % _SEEDS
         longest = max(map(len, sources))
         source = np.array([[*ids, *[PAD] * (longest - len(ids))] for ids in sources], dtype="int32")
-        result = compiled[decoding](tf.constant(source), tf.constant([seed, 0], tf.int32))
+        result = compiled[decoding](tf.constant(source), tf.constant([drawn, 0], tf.int32))
         return [
             ([int(index) for index in row if index not in (PAD, END)], float(score))
             for row, score in zip(result.ids.numpy(), result.score.numpy(), strict=True)

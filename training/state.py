@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -16,7 +15,7 @@ _FILE = "state.safetensors"
 def save_state(folder: Path, model: keras.Model, progress: dict[str, Any]) -> None:
     """Weights, optimizer, dropout's random state and ``progress`` (JSON) as they are now."""
     # bfloat16 and integers keep their type: a resumed run goes on from the very same numbers.
-    arrays = {f"{index:05}": np.asarray(variable) for index, variable in enumerate(_variables(model))}
+    arrays = {f"{index:05}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(_variables(model))}
     fresh = folder / f"{_FILE}.new"
     save_file(arrays, fresh, metadata={"progress": json.dumps(progress, ensure_ascii=False)})
     os.replace(fresh, folder / _FILE)
