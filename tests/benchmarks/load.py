@@ -84,12 +84,12 @@ def check(asked: dict[int, int], chats: int, answered: list[list[int]], delivere
     for name, turns in (("answered", answered), ("delivered", delivered)):
         count = Counter(update for turn in turns for update in turn)
         faults += [f"update {update} was {name} {count[update]} times" for update in asked if count[update] != 1]
-        latest: dict[int, int] = {}
-        for update in (update for turn in turns for update in turn):
-            chat = asked[update] % chats
-            if update < latest.get(chat, 0):
-                faults.append(f"update {update} was {name} after {latest[chat]}")
-            latest[chat] = update
+    latest: dict[int, int] = {}
+    for update in (update for turn in delivered for update in turn):
+        chat = asked[update] % chats
+        if update < latest.get(chat, 0):
+            faults.append(f"update {update} was delivered after {latest[chat]}")
+        latest[chat] = update
     return faults
 
 
