@@ -47,7 +47,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.projection.build((*input_shape[:-1], self.heads * self.key_dim))
 
     def keys_values(self, context: Tensor) -> KeysValues:
-        """Keys and values of ``context``, each ``(batch, heads, source, key_dim)``: what a decoder keeps in its cache."""
+        """Keys and values of ``context``, ``(batch, heads, source, key_dim)`` each: what a decoder's cache holds."""
         return self._split(self.key(context)), self._split(self.value(context))
 
     def attend(self, x: Tensor, keys_values: KeysValues, mask: Tensor | None) -> KeysValues:

@@ -109,11 +109,11 @@ def save_checkpoint(
         if folder.exists():
             # Two renames: for an instant there is no checkpoint, never a mixed one. A reader that meets it tries again.
             retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-            os.rename(folder, retired / "old")
-            os.rename(fresh, folder)
+            folder.rename(retired / "old")
+            fresh.rename(folder)
             shutil.rmtree(retired)
         else:
-            os.rename(fresh, folder)
+            fresh.rename(folder)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise

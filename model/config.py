@@ -64,7 +64,7 @@ class ModelConfig:
             raise ConfigError(f"activation must be 'relu' or 'gelu', not {self.activation!r}")
 
     @classmethod
-    def from_dict(cls, values: Any) -> Self:
+    def from_dict(cls, values: object) -> Self:
         """Build from ``config.json``'s content; ``ConfigError`` names a missing, unknown or absurd field."""
         if not isinstance(values, dict):
             raise ConfigError("a configuration is a JSON object")
@@ -115,7 +115,7 @@ DEFAULT = ModelConfig(
 PRESETS = {"original": ORIGINAL, "default": DEFAULT}
 
 
-def preset(name: str, **changes: Any) -> ModelConfig:
+def preset(name: str, **changes: int | float | bool | str) -> ModelConfig:
     """The preset called ``name`` with some fields changed; ``ConfigError`` when there is none of that name."""
     if name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}: choose from {', '.join(PRESETS)}")

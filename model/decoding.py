@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from model.decoder import Cache
 from model.options import Decoding
 from model.tokenizer import END, NEVER_WRITTEN, PAD, START
 from model.transformer import Transformer
@@ -25,49 +26,84 @@ class Decoded(NamedTuple):
 
 
 def make_decoder(transformer: Transformer, decoding: Decoding) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
-    """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32; the seed is for sampling."""
-    search = _beam if decoding.method == "beam" else _one_path
+    """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32, for sampling."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)])
     def decode(source: tf.Tensor, seed: tf.Tensor) -> Decoded:
-        return search(transformer, decoding, source, seed)
+        if decoding.method == "beam":
+            return _beam(transformer, decoding, source)
+        return _one_path(transformer, decoding, source, seed)
 
     return decode
+
+
+class _Path(NamedTuple):
+    """What is carried from token to token of a single path."""
+
+    step: tf.Tensor
+    token: tf.Tensor  # (batch,): the newest
+    finished: tf.Tensor  # (batch,)
+    ids: tf.Tensor  # (batch, length)
+    score: tf.Tensor  # (batch,): log P
+    cache: Cache
 
 
 def _one_path(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed: tf.Tensor) -> Decoded:
     """Greedy, or sampling: one path, never looked back at."""
     batch, length = tf.shape(source)[0], decoding.max_tokens
     memory, mask = transformer.encode(source)
-    cache = transformer.decoder.start(memory, length)
-    ids = tf.zeros((batch, length), tf.int32)
-    score = tf.zeros((batch,))
-    token = tf.fill((batch,), START)
-    finished = tf.zeros((batch,), tf.bool)
 
-    def unfinished(step, token, finished, ids, score, cache):  # type: ignore[no-untyped-def]
-        return (step < length) & ~tf.reduce_all(finished)
+    def unfinished(path: _Path) -> tf.Tensor:
+        return (path.step < length) & ~tf.reduce_all(path.finished)
 
-    def write(step, token, finished, ids, score, cache):  # type: ignore[no-untyped-def]
-        logits, cache = transformer.step(token, step, cache, mask)  # (batch, vocabulary)
-        logits = block_repeats(without_marks(logits), ids, step, decoding.no_repeat_ngram)
+    def write(path: _Path) -> tuple[_Path]:
+        logits, cache = transformer.step(path.token, path.step, path.cache, mask)  # (batch, vocabulary)
+        logits = block_repeats(without_marks(logits), path.ids, path.step, decoding.no_repeat_ngram)
         if decoding.method == "sample":
             kept = nucleus(logits / decoding.temperature, decoding.top_p)
-            chosen = tf.random.stateless_categorical(kept, 1, seed + [0, 1] * step, dtype=tf.int32)[:, 0]
+            chosen = tf.random.stateless_categorical(kept, 1, seed + [0, 1] * path.step, dtype=tf.int32)[:, 0]
         else:
             chosen = tf.argmax(logits, axis=-1, output_type=tf.int32)
         gained = tf.gather(tf.nn.log_softmax(logits), chosen, batch_dims=1)
-        token = tf.where(finished, PAD, chosen)
-        score += tf.where(finished, 0.0, gained)
-        ids = tf.tensor_scatter_nd_update(ids, _column(batch, step), token)
-        return step + 1, token, finished | (chosen == END), ids, score, cache
+        token = tf.where(path.finished, PAD, chosen)
+        return (
+            _Path(
+                step=path.step + 1,
+                token=token,
+                finished=path.finished | (chosen == END),
+                ids=tf.tensor_scatter_nd_update(path.ids, _column(batch, path.step), token),
+                score=path.score + tf.where(path.finished, 0.0, gained),
+                cache=cache,
+            ),
+        )
 
-    state = (tf.constant(0), token, finished, ids, score, cache)
-    _, _, _, ids, score, _ = tf.while_loop(unfinished, write, state, maximum_iterations=length)
-    return Decoded(ids, score)
+    start = _Path(
+        step=tf.constant(0),
+        token=tf.fill((batch,), START),
+        finished=tf.zeros((batch,), tf.bool),
+        ids=tf.zeros((batch, length), tf.int32),
+        score=tf.zeros((batch,)),
+        cache=transformer.decoder.start(memory, length),
+    )
+    (path,) = tf.while_loop(unfinished, write, (start,), maximum_iterations=length)
+    return Decoded(path.ids, path.score)
 
 
-def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed: tf.Tensor) -> Decoded:
+class _Beam(NamedTuple):
+    """What is carried from token to token of a beam; ``rows`` are ``batch * beam``, a row's beam side by side."""
+
+    step: tf.Tensor
+    token: tf.Tensor  # (rows,): the newest of every open prefix
+    ids: tf.Tensor  # (rows, length)
+    score: tf.Tensor  # (batch, beam): log P of the open prefixes
+    best_ids: tf.Tensor  # (batch, length): of the worthiest finished hypothesis
+    best_worth: tf.Tensor  # (batch,)
+    best_score: tf.Tensor  # (batch,): its log P
+    finished: tf.Tensor  # (batch,): how many hypotheses are
+    cache: Cache
+
+
+def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> Decoded:
     """Beam search (Sutskever et al. 2014): the ``beam_size`` likeliest prefixes are kept at each step.
 
     A hypothesis is worth log P / tokens ** length_penalty (Wu et al. 2016 in its simple form), ``[END]`` counted.
@@ -77,57 +113,64 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed:
     batch, beam, length = tf.shape(source)[0], decoding.beam_size, decoding.max_tokens
     rows = batch * beam
     memory, mask = transformer.encode(source)
-    # Every row of the batch ``beam`` times, side by side: (batch * beam, …).
     mask = tf.repeat(mask, beam, axis=0)
-    cache = transformer.decoder.start(tf.repeat(memory, beam, axis=0), length)
-    ids = tf.zeros((rows, length), tf.int32)
-    # All prefixes of a row are the same at first: only the first may be extended.
-    score = tf.tile([[0.0] + [_NEVER] * (beam - 1)], (batch, 1))  # (batch, beam)
-    token = tf.fill((rows,), START)
-    best_ids = tf.zeros((batch, length), tf.int32)
-    best_worth = tf.fill((batch,), _NEVER)
-    best_score = tf.zeros((batch,))
-    finished = tf.zeros((batch,), tf.int32)
 
-    def unfinished(step, token, score, ids, best_ids, best_worth, best_score, finished, cache):  # type: ignore[no-untyped-def]
-        return (step < length) & tf.reduce_any(finished < beam)
+    def unfinished(state: _Beam) -> tf.Tensor:
+        return (state.step < length) & tf.reduce_any(state.finished < beam)
 
-    def extend(step, token, score, ids, best_ids, best_worth, best_score, finished, cache):  # type: ignore[no-untyped-def]
-        logits, cache = transformer.step(token, step, cache, mask)
-        logits = block_repeats(without_marks(logits), ids, step, decoding.no_repeat_ngram)
+    def extend(state: _Beam) -> tuple[_Beam]:
+        step = state.step
+        logits, cache = transformer.step(state.token, step, state.cache, mask)  # (rows, vocabulary)
+        logits = block_repeats(without_marks(logits), state.ids, step, decoding.no_repeat_ngram)
         size = tf.shape(logits)[-1]
-        total = tf.reshape(tf.nn.log_softmax(logits), (batch, beam, size)) + score[:, :, None]
+        total = tf.reshape(tf.nn.log_softmax(logits), (batch, beam, size)) + state.score[:, :, None]
         # Twice as many as needed: at most ``beam`` of them end, so at least ``beam`` stay open.
         top, index = tf.math.top_k(tf.reshape(total, (batch, beam * size)), 2 * beam)  # (batch, 2 * beam)
         parent, chosen = index // size, index % size
 
-        # Of the candidates that end here, is one better than the best so far? Those beyond the beam do not count.
+        # Of the candidates that end here, is one worthier than the best so far? Those beyond the beam do not count.
         ends = ((chosen == END) | (step == length - 1)) & (tf.range(2 * beam) < beam) & (top > _NEVER / 2)
         worth = tf.where(ends, top / tf.cast(step + 1, tf.float32) ** decoding.length_penalty, _NEVER)
         which = tf.argmax(worth, axis=1, output_type=tf.int32)
         candidate = tf.gather(worth, which, batch_dims=1)
-        better = (candidate > best_worth) & (finished < beam)
-        finished += tf.reduce_sum(tf.cast(ends, tf.int32), axis=1)
+        better = (candidate > state.best_worth) & (state.finished < beam)
         origin = tf.range(batch) * beam + tf.gather(parent, which, batch_dims=1)
-        final = tf.tensor_scatter_nd_update(
-            tf.gather(ids, origin), _column(batch, step), tf.gather(chosen, which, batch_dims=1)
-        )
-        best_ids = tf.where(better[:, None], final, best_ids)
-        best_score = tf.where(better, tf.gather(top, which, batch_dims=1), best_score)
-        best_worth = tf.where(better, candidate, best_worth)
+        last = tf.gather(chosen, which, batch_dims=1)
+        ended_ids = tf.tensor_scatter_nd_update(tf.gather(state.ids, origin), _column(batch, step), last)
 
-        # The likeliest that go on become the new beam.
+        # The likeliest that go on become the new beam. They change places, and what they have written (ids, keys and
+        # values) goes with them; what they read is the same for a whole beam.
         score, order = tf.math.top_k(tf.where(chosen == END, 2 * _NEVER, top), beam)  # (batch, beam)
         token = tf.reshape(tf.gather(chosen, order, batch_dims=1), (rows,))
         origin = tf.reshape(tf.range(batch)[:, None] * beam + tf.gather(parent, order, batch_dims=1), (rows,))
-        ids = tf.tensor_scatter_nd_update(tf.gather(ids, origin), _column(rows, step), token)
-        # Prefixes changed places and their written keys and values go with them; the memory's are alike in a row.
-        cache = [(tuple(tf.gather(kept, origin) for kept in written), read) for written, read in cache]
-        return step + 1, token, score, ids, best_ids, best_worth, best_score, finished, cache
+        return (
+            _Beam(
+                step=step + 1,
+                token=token,
+                ids=tf.tensor_scatter_nd_update(tf.gather(state.ids, origin), _column(rows, step), token),
+                score=score,
+                best_ids=tf.where(better[:, None], ended_ids, state.best_ids),
+                best_worth=tf.where(better, candidate, state.best_worth),
+                best_score=tf.where(better, tf.gather(top, which, batch_dims=1), state.best_score),
+                finished=state.finished + tf.reduce_sum(tf.cast(ends, tf.int32), axis=1),
+                cache=[(tuple(tf.gather(kept, origin) for kept in written), read) for written, read in cache],
+            ),
+        )
 
-    state = (tf.constant(0), token, score, ids, best_ids, best_worth, best_score, finished, cache)
-    final = tf.while_loop(unfinished, extend, state, maximum_iterations=length)
-    return Decoded(final[4], final[6])
+    start = _Beam(
+        step=tf.constant(0),
+        token=tf.fill((rows,), START),
+        ids=tf.zeros((rows, length), tf.int32),
+        # All prefixes of a row are the same at first: only one of them may be extended.
+        score=tf.tile([[0.0] + [_NEVER] * (beam - 1)], (batch, 1)),
+        best_ids=tf.zeros((batch, length), tf.int32),
+        best_worth=tf.fill((batch,), _NEVER),
+        best_score=tf.zeros((batch,)),
+        finished=tf.zeros((batch,), tf.int32),
+        cache=transformer.decoder.start(tf.repeat(memory, beam, axis=0), length),
+    )
+    (final,) = tf.while_loop(unfinished, extend, (start,), maximum_iterations=length)
+    return Decoded(final.best_ids, final.best_score)
 
 
 def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:

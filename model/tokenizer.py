@@ -47,7 +47,7 @@ class Tokenizer:
             raise TokenizerError("a merge leads to a special token")
         try:
             self._encoder = BytePairEncoder(models.BPE(vocabulary, self._merges, byte_fallback=True))
-        except Exception as error:  # the library raises bare Exception for merges outside of the vocabulary
+        except Exception as error:  # noqa: BLE001 - the library raises bare Exception for merges outside of the vocabulary
             raise TokenizerError(f"the merges do not fit the vocabulary: {error}") from None
         self._encoder.normalizer = normalizers.NFC()
         self._encoder.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD), behavior="isolated")

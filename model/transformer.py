@@ -8,8 +8,8 @@ from keras import ops
 
 from model.config import ModelConfig
 from model.decoder import Cache, Decoder
-from model.encoder import Encoder
 from model.embedding import PositionalEmbedding
+from model.encoder import Encoder
 from model.tokenizer import PAD
 
 Tensor = keras.KerasTensor

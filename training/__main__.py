@@ -43,9 +43,9 @@ def train(
     vocabulary_size: Annotated[int, typer.Option(min=300)] = _DEFAULTS.vocabulary_size,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without progress before it stops.")] = _DEFAULTS.patience,
     seed: Annotated[int, typer.Option()] = _DEFAULTS.seed,
-    precision: Annotated[str, typer.Option(help="float32, mixed_bfloat16, or auto: what this processor is fast at.")] = (
-        "auto"
-    ),
+    precision: Annotated[
+        str, typer.Option(help="float32, mixed_bfloat16, or auto: what this processor is fast at.")
+    ] = ("auto"),
 ) -> None:
     """Train a checkpoint on our own corpus, and on public sets and files of your own where given."""
     from training.corpus import read_jsonlines, read_own, read_public
@@ -90,7 +90,9 @@ def train(
 def evaluate(
     checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder.")],
     data: Annotated[Path, typer.Option(help='JSON lines {"turns": [user, bot, …]}.')],
-    last_turn_only: Annotated[bool, typer.Option("--last-turn-only", help="Score only the last reply of each.")] = False,
+    last_turn_only: Annotated[
+        bool, typer.Option("--last-turn-only", help="Score only the last reply of each.")
+    ] = False,
     relevance: Annotated[bool, typer.Option("--relevance", help="Also hits@1 of 20 and shuffled sources.")] = False,
 ) -> None:
     """Print loss (nats a token), accuracy and bits per character of every bot turn, given what precedes it."""
@@ -160,12 +162,12 @@ class _clear_errors:  # noqa: N801 - reads as a statement
 
 def _command() -> str:
     """The command as typed, with folders outside of the project reduced to their names."""
-    words = [Path(word).name if os.path.isabs(word) or word.startswith("..") else word for word in sys.argv[1:]]
+    words = [Path(word).name if Path(word).is_absolute() or word.startswith("..") else word for word in sys.argv[1:]]
     return "python -m training " + shlex.join(words)
 
 
 def _commit() -> str:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
     return asked.stdout.strip() or "unknown"
 
 

@@ -48,7 +48,7 @@ class TokenScores(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> dict[str, Tensor]:
-        """``source``, ``target`` and ``label`` -> ``nats`` and ``correct``, float32, ``(batch, target)``, 0 on padding."""
+        """``source``, ``target`` and ``label`` -> ``nats`` and ``correct``, ``(batch, target)``, 0 on padding."""
         logits = self.transformer({"source": inputs["source"], "target": inputs["target"]}, training=training)
         label = inputs["label"]
         real = ops.cast(ops.not_equal(label, PAD), "float32")

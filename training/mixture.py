@@ -63,10 +63,7 @@ class Mixture:
         rng = random.Random(f"{split}/{seed}")
         by_source: dict[str, list[Conversation]] = {}
         drawn = [
-            family.draw(rng)
-            for family in self.families
-            if split_of(f"family:{family.id}") == split
-            for _ in range(6)
+            family.draw(rng) for family in self.families if split_of(f"family:{family.id}") == split for _ in range(6)
         ]
         for conversation in [*self.conversations, *drawn]:
             if split_of(conversation.group) == split:

@@ -1,7 +1,6 @@
 """A run that can be killed at any moment: all of its numbers in one file, replaced in one rename."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ def save_state(folder: Path, model: keras.Model, progress: dict[str, Any]) -> No
     arrays = {f"{index:05}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(_variables(model))}
     fresh = folder / f"{_FILE}.new"
     save_file(arrays, fresh, metadata={"progress": json.dumps(progress, ensure_ascii=False)})
-    os.replace(fresh, folder / _FILE)
+    fresh.replace(folder / _FILE)
 
 
 def load_state(folder: Path, model: keras.Model) -> dict[str, Any] | None:
-    """Put a saved state into ``model`` (compiled, its optimizer built); returns its ``progress``, or None if none is saved."""
+    """Put a saved state into ``model``, which is compiled; returns its ``progress``, or None if none is saved."""
     path = folder / _FILE
     if not path.is_file():
         return None

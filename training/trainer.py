@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import load_checkpoint, parameters, save_checkpoint
 from model.config import ModelConfig, preset
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
@@ -53,7 +53,13 @@ def train(
     scores = TokenScores(model)
     scores.compile()
 
-    progress = load_state(out, model) or {"options": asdict(options), "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
+    progress = load_state(out, model) or {
+        "options": asdict(options),
+        "epoch": 1,
+        "step": 0,
+        "sums": [0, 0],
+        "epochs": [],
+    }
     if {**progress["options"], "epochs": 0} != {**asdict(options), "epochs": 0}:
         raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
     if progress["step"] or progress["epochs"]:
@@ -177,6 +183,7 @@ def _card(
         "chosen_by": "hits@1 of 20 on validation, mean over the sources",
         "options": asdict(options),
         "config": config.to_dict(),
+        "parameters": parameters(config),
         "corpus": sources,
         **provenance,
         "epochs": rows,

@@ -63,7 +63,9 @@ def test_a_damaged_file_is_named(copy: Path, name: str, damage: str) -> None:
     if damage == "a folder":
         path.mkdir()
     elif damage != "missing":
-        path.write_bytes({"empty": b"", "truncated": content[: len(content) // 2], "garbage": b"\x80\x04K\x01."}[damage])
+        path.write_bytes(
+            {"empty": b"", "truncated": content[: len(content) // 2], "garbage": b"\x80\x04K\x01."}[damage]
+        )
     with pytest.raises(CheckpointError) as caught:
         load_checkpoint(copy)
     assert "\n" not in str(caught.value)

@@ -127,6 +127,12 @@ def test_the_nucleus_is_the_smallest_set_with_its_probability() -> None:
 
 
 def test_options_out_of_range_are_refused_by_name() -> None:
-    for name, value in (("beam_size", 0), ("top_p", 0.0), ("temperature", -1.0), ("max_tokens", 0), ("method", "magic")):
+    for name, value in (
+        ("beam_size", 0),
+        ("top_p", 0.0),
+        ("temperature", -1.0),
+        ("max_tokens", 0),
+        ("method", "magic"),
+    ):
         with pytest.raises(DecodingError, match=name):
             Decoding(**{name: value})  # type: ignore[arg-type]

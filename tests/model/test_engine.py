@@ -32,7 +32,9 @@ def test_both_engines_write_the_same_on_200_conversations() -> None:
     assert len(conversations) == 200
     fast = load_engine(PRETRAINED, compute_type="float32").reply(conversations, GREEDY)
     reference = load_engine(PRETRAINED, "tensorflow")
-    slow = [reply for start in range(0, 200, 50) for reply in reference.reply(conversations[start : start + 50], GREEDY)]
+    slow = [
+        reply for start in range(0, 200, 50) for reply in reference.reply(conversations[start : start + 50], GREEDY)
+    ]
     assert [reply.text for reply in fast] == [reply.text for reply in slow]
 
 

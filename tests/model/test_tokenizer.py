@@ -8,7 +8,9 @@ from hypothesis import given, strategies as st
 from model.tokenizer import BOT_NAME, END, OWNER_NAME, SPECIAL_TOKENS, Tokenizer, TokenizerError
 
 
-@pytest.mark.parametrize("text", ["오늘 면접 망했어ㅠㅠ", "뷁 똠방각하 🥲👨‍👩‍👧", " 두  칸\n새 줄\t", "▁_<0xEC>", "\x00\u202e", ""])
+@pytest.mark.parametrize(
+    "text", ["오늘 면접 망했어ㅠㅠ", "뷁 똠방각하 🥲👨‍👩‍👧", " 두  칸\n새 줄\t", "▁_<0xEC>", "\x00\u202e", ""]
+)
 def test_every_text_comes_back(tokenizer: Tokenizer, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
@@ -43,7 +45,7 @@ def test_a_word_is_the_same_token_wherever_it_stands(tokenizer: Tokenizer) -> No
     assert tokenizer.encode("면접 오늘")[-len(word) :] == word
 
 
-def test_separate_jamo_are_the_same_syllable_but_ㅋㅋ_stays(tokenizer: Tokenizer) -> None:
+def test_separate_jamo_are_the_same_syllable_but_laughter_stays(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode(unicodedata.normalize("NFD", "면접")) == tokenizer.encode("면접")
     assert tokenizer.decode(tokenizer.encode("ㅋㅋㅠㅠ")) == "ㅋㅋㅠㅠ"
 

@@ -1,5 +1,7 @@
 """What is trained on is never tested on, and an epoch can be drawn again."""
 
+import itertools
+
 from training.corpus import Conversation, read_own
 from training.mixture import Mixture, split_of
 
@@ -26,7 +28,8 @@ def test_no_group_stands_on_two_sides() -> None:
         )
     ]
     assert all(sides)
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    for one, other in itertools.combinations(sides, 2):
+        assert not one & other
 
 
 def test_an_epoch_is_the_same_by_seed_and_new_by_number() -> None:

@@ -34,7 +34,7 @@ def test_it_learns_who_answers_what(
     assert sum(right) >= 6
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process: nothing after it is run or saved."""
 
 
@@ -51,12 +51,12 @@ def test_a_killed_run_ends_with_the_very_same_weights(
         nonlocal steps
         steps += 1
         if steps in (4, 9):  # once in the first epoch, once in a later one
-            raise Killed
+            raise KilledError
         advance(self, tokens, loss)
 
     monkeypatch.setattr(trainer.TrainingProgress, "advance", killed)
     for _ in range(2):
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             run(options, mixture, tmp_path / "killed")
     said = run(options, mixture, tmp_path / "killed")
 

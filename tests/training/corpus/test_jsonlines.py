@@ -9,7 +9,9 @@ from training.corpus import CorpusError, read_jsonlines
 
 def test_a_last_turn_without_an_answer_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    path.write_text('\ufeff{"turns": ["안녕", "반가워요.", "또 봐"]}\n\n{"turns": [" 배고파 ", "밥 드세요."]}\n', encoding="utf-8")
+    path.write_text(
+        '\ufeff{"turns": ["안녕", "반가워요.", "또 봐"]}\n\n{"turns": [" 배고파 ", "밥 드세요."]}\n', encoding="utf-8"
+    )
     conversations = read_jsonlines(path)
     assert [conversation.turns for conversation in conversations] == [("안녕", "반가워요."), ("배고파", "밥 드세요.")]
     assert conversations[0].source == "mine"
@@ -17,12 +19,16 @@ def test_a_last_turn_without_an_answer_is_left_out(tmp_path: Path) -> None:
 
 def test_equal_replies_are_one_group(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    path.write_text('{"turns": ["안녕", "네."]}\n{"turns": ["잘 자", "네."]}\n{"turns": ["응", "예."]}\n', encoding="utf-8")
+    path.write_text(
+        '{"turns": ["안녕", "네."]}\n{"turns": ["잘 자", "네."]}\n{"turns": ["응", "예."]}\n', encoding="utf-8"
+    )
     first, second, third = read_jsonlines(path)
     assert first.group == second.group != third.group
 
 
-@pytest.mark.parametrize("line", ['{"turns": "안녕"}', '{"turns": ["안녕"]}', '{"turns": ["안녕", ""]}', "[]", "{", '{"a": 1}'])
+@pytest.mark.parametrize(
+    "line", ['{"turns": "안녕"}', '{"turns": ["안녕"]}', '{"turns": ["안녕", ""]}', "[]", "{", '{"a": 1}']
+)
 def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "mine.jsonl"
     path.write_text(line + "\n", encoding="utf-8")
