@@ -8,6 +8,7 @@ characters. Only texts of our own (the corpus, the model's replies) have their `
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -61,10 +62,18 @@ class Tokenizer:
         learner.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD), behavior="isolated")
         reserved = len(SPECIAL_TOKENS) + len(BYTE_TOKENS)
         size = vocabulary_size - reserved
+        clean = [" " + _PLACEHOLDER.sub(" ", normalize(text)) for text in texts]
+        # The commonest characters, ties broken by their code: left to choose, the library chooses anew each time.
+        counts = Counter(character for text in clean for character in text)
+        alphabet = sorted(counts, key=lambda character: (-counts[character], character))[: max(size // 4, 1)]
         trainer = trainers.BpeTrainer(
-            vocab_size=size, limit_alphabet=max(size // 4, 1), min_frequency=2, show_progress=False
+            vocab_size=size,
+            initial_alphabet=alphabet,
+            limit_alphabet=len(alphabet),
+            min_frequency=2,
+            show_progress=False,
         )
-        learner.train_from_iterator((" " + _PLACEHOLDER.sub(" ", text) for text in texts), trainer)
+        learner.train_from_iterator(clean, trainer)
         learned = json.loads(learner.to_str())["model"]
         vocabulary = {token: index for index, token in enumerate(SPECIAL_TOKENS + BYTE_TOKENS)}
         for token in sorted(learned["vocab"], key=learned["vocab"].__getitem__):

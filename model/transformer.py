@@ -57,13 +57,17 @@ class Transformer(keras.Model):
             Scores before the softmax, float32, ``(batch, target, vocabulary)``.
         """
         memory, mask = self.encode(inputs["source"], training=training)
-        x = self.target_embedding(inputs["target"], training=training)
-        return self.logits(self.decoder(x, memory, mask, training=training))
+        return self.decode(inputs["target"], memory, mask, training=training)
 
     def encode(self, source: Tensor, training: bool = False) -> tuple[Tensor, Tensor]:
         """Ids ``(batch, source)`` -> memory ``(batch, source, d_model)`` and its mask ``(batch, 1, 1, source)``."""
         mask = ops.not_equal(source, PAD)[:, None, None, :]
         return self.encoder(self.source_embedding(source, training=training), mask, training=training), mask
+
+    def decode(self, target: Tensor, memory: Tensor, mask: Tensor, training: bool = False) -> Tensor:
+        """Ids ``(batch, target)`` and what ``encode`` gave -> scores ``(batch, target, vocabulary)``."""
+        x = self.target_embedding(target, training=training)
+        return self.logits(self.decoder(x, memory, mask, training=training))
 
     def step(self, token: Tensor, position: Tensor, cache: Cache, mask: Tensor) -> tuple[Tensor, Cache]:
         """Scores ``(batch, vocabulary)`` of what follows ``token`` ``(batch,)``, and the cache with it in."""

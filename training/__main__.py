@@ -35,6 +35,9 @@ def train(
     peak_rate: Annotated[float, typer.Option(help="Learning rate after the warm-up.")] = _DEFAULTS.peak_rate,
     warmup_steps: Annotated[int, typer.Option(min=0)] = _DEFAULTS.warmup_steps,
     label_smoothing: Annotated[float, typer.Option(min=0, max=0.5)] = _DEFAULTS.label_smoothing,
+    bag_of_words: Annotated[float, typer.Option(min=0, help="Weight of guessing the reply's words.")] = (
+        _DEFAULTS.bag_of_words
+    ),
     dropout: Annotated[float, typer.Option(min=0, max=0.9)] = _DEFAULTS.dropout,
     weight_decay: Annotated[float, typer.Option(min=0)] = _DEFAULTS.weight_decay,
     draws_per_family: Annotated[int, typer.Option(min=0, help="Of each family, anew in every epoch.")] = (
@@ -61,6 +64,7 @@ def train(
         peak_rate=peak_rate,
         warmup_steps=warmup_steps,
         label_smoothing=label_smoothing,
+        bag_of_words=bag_of_words,
         dropout=dropout,
         weight_decay=weight_decay,
         draws_per_family=draws_per_family,

@@ -1,9 +1,9 @@
-"""Cross-entropy with label smoothing (section 5.4), over real tokens only."""
+"""Cross-entropy with label smoothing (section 5.4), over real tokens only, and a second task for the encoder."""
 
 import keras
 from keras import ops
 
-from model.tokenizer import PAD
+from model.tokenizer import END, PAD
 from model.transformer import Transformer
 
 Tensor = keras.KerasTensor
@@ -34,6 +34,43 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         """Labels ``(batch, target)`` and logits ``(batch, target, vocabulary)`` -> a scalar."""
         real = ops.cast(ops.not_equal(y_true, PAD), "float32")
         return ops.sum(token_losses(y_true, y_pred, self.smoothing) * real) / ops.sum(real)
+
+
+class Trainee(keras.Model):
+    """A Transformer at its lessons: to write the reply, and from the message alone to guess its words.
+
+    The second task (a bag-of-words loss, Zhao et al. 2017) is the mean cross-entropy of the reply's tokens, in no
+    order, under one softmax over the mean of the encoder's output. Left to itself a decoder first learns what replies
+    sound like, and for thousands of steps gives everybody the same; this tells the encoder at once what matters.
+    """
+
+    def __init__(self, transformer: Transformer, bag_of_words: float) -> None:
+        super().__init__(name="trainee")
+        self.transformer = transformer
+        self.bag_of_words = bag_of_words
+        self.guessing = keras.metrics.Mean(name="guessing")
+
+    def build(self, input_shape: object = None) -> None:
+        """Nothing of its own to make."""
+        self.built = True
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        """``source``, ``target`` and ``label`` -> logits ``(batch, target, vocabulary)``."""
+        memory, mask = self.transformer.encode(inputs["source"], training=training)
+        if self.bag_of_words:
+            real = ops.cast(mask[:, 0, 0, :, None], memory.dtype)  # (batch, source, 1)
+            mean = ops.sum(memory * real, axis=1, keepdims=True) / ops.sum(real, axis=1, keepdims=True)
+            loss = words_loss(inputs["label"], self.transformer.logits(mean)[:, 0])
+            self.add_loss(self.bag_of_words * loss)
+            self.guessing.update_state(loss)
+        return self.transformer.decode(inputs["target"], memory, mask, training=training)
+
+
+def words_loss(label: Tensor, logits: Tensor) -> Tensor:
+    """Nats to guess a word of ``label`` ``(batch, target)`` by ``logits`` ``(batch, vocabulary)``."""
+    word = ops.cast(label > END, "float32")  # (batch, target)
+    chosen = ops.take_along_axis(logits, label, axis=-1)
+    return ops.sum((ops.logsumexp(logits, axis=-1, keepdims=True) - chosen) * word) / ops.maximum(ops.sum(word), 1.0)
 
 
 class TokenScores(keras.Model):

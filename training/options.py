@@ -13,6 +13,7 @@ class TrainingOptions:
     peak_rate: float = 1e-3
     warmup_steps: int = 800
     label_smoothing: float = 0.1
+    bag_of_words: float = 0.5  # weight of the encoder's second task; 0: none
     dropout: float = 0.1
     weight_decay: float = 0.01
     draws_per_family: int = 24

@@ -16,7 +16,7 @@ from model.transformer import Transformer
 from training.batches import Example, bucketed, examples
 from training.curves import draw_curves
 from training.evaluation import hits_at_1, likelihood, shuffled
-from training.loss import SmoothedCrossEntropy, TokenScores
+from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.progress import TrainingProgress
@@ -50,7 +50,7 @@ def train(
     held_out = _held_out(mixture, tokenizer, config)
     steps = -(-len(examples(mixture.epoch(options.seed, 1), tokenizer, config)) // options.batch_size)
     model = _compiled(config, options, steps * options.epochs)
-    scores = TokenScores(model)
+    scores = TokenScores(model.transformer)
     scores.compile()
 
     progress = load_state(out, model) or {
@@ -79,7 +79,7 @@ def train(
         progress["epochs"].append(row)
         if row["relevance"] > best_before:
             card = _card(options, config, mixture, progress["epochs"], provenance)
-            save_checkpoint(out / "checkpoint", config, tokenizer, model.named_weights(), card, half=True)
+            save_checkpoint(out / "checkpoint", config, tokenizer, model.transformer.named_weights(), card, half=True)
         progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
         save_state(out, model, progress)
         draw_curves(progress["epochs"], out / "curves.png")
@@ -109,8 +109,8 @@ def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> di
     return {name: rng.sample(part, min(len(part), _VALIDATION_ROWS)) for name, part in rows.items()}
 
 
-def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Transformer:
-    model = Transformer(config)
+def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Trainee:
+    model = Trainee(Transformer(config), options.bag_of_words)
     optimizer = keras.optimizers.AdamW(
         WarmupCosine(options.peak_rate, options.warmup_steps, total_steps),
         weight_decay=options.weight_decay,
@@ -120,6 +120,7 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     # Shapes differ from batch to batch: XLA would compile each of them anew.
     model.compile(optimizer=optimizer, loss=SmoothedCrossEntropy(options.label_smoothing), jit_compile=False)
+    model.build()
     optimizer.build(model.trainable_variables)
     return model
 
@@ -132,17 +133,19 @@ def _batches(
 
 
 def _run_epoch(
-    model: Transformer, batches: list[Any], progress: dict[str, Any], out: Path, options: TrainingOptions
+    model: Trainee, batches: list[Any], progress: dict[str, Any], out: Path, options: TrainingOptions
 ) -> None:
     """Train on what is left of an epoch, saving the state now and then."""
     with TrainingProgress(progress["epoch"], options.epochs, len(batches), progress["step"]) as bar:
         for batch in batches[progress["step"] :]:
             model.reset_metrics()
-            loss = model.train_on_batch({"source": batch.source, "target": batch.target}, batch.label)
+            inputs = {"source": batch.source, "target": batch.target, "label": batch.label}
+            result = model.train_on_batch(inputs, batch.label, return_dict=True)
+            loss = float(result["loss"]) - options.bag_of_words * float(result["guessing"])  # of the reply alone
             loss_sum, tokens = progress["sums"]
-            progress["sums"] = [loss_sum + float(loss) * batch.tokens, tokens + batch.tokens]
+            progress["sums"] = [loss_sum + loss * batch.tokens, tokens + batch.tokens]
             progress["step"] += 1
-            bar.advance(batch.tokens, float(loss))
+            bar.advance(batch.tokens, loss)
             if progress["step"] % _SAVE_EVERY == 0:
                 save_state(out, model, progress)
 
