@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Role = Callable[[Settings, Redis, asyncio.Event], Awaitable[None]]
 
-# What a command needs is imported when it runs: `--help` and the console are there at once.
+# What a command needs is imported when it runs, and after the settings are read: help, faults and the console are there
+# at once.
 app = typer.Typer(
     name="malbeot",
     help="말벗, a Korean companion chatbot: one command for each process. Settings: README.md, .env.example.",
@@ -56,18 +57,20 @@ def chat() -> None:
 @app.command()
 def gateway(attached: Attached = False) -> None:
     """Serve Telegram: receive messages into Redis, deliver the replies. Needs a token."""
+    settings = _settings()
     from bot.gateway import run_gateway
 
-    asyncio.run(_serve(run_gateway, attached=attached))
+    asyncio.run(_serve(run_gateway, settings, attached=attached))
 
 
 @app.command()
 def worker(attached: Attached = False) -> None:
     """Answer what waits in Redis. Start as many as there are cores to spare."""
+    settings = _settings()
     from bot.worker import DecodeTimeoutError, run_worker
 
     try:
-        asyncio.run(_serve(run_worker, attached=attached))
+        asyncio.run(_serve(run_worker, settings, attached=attached))
     except DecodeTimeoutError as error:
         _report(error)
         os._exit(error.exit_code)  # an ordinary exit would wait for the thread that hangs
@@ -80,12 +83,11 @@ def show_settings() -> None:
         print(f"{name}={value}")
 
 
-async def _serve(role: "Role", *, attached: bool) -> None:
+async def _serve(role: "Role", settings: "Settings", *, attached: bool) -> None:
     from bot.lifetime import stop_event
     from bot.redis_link import connect
 
     stop = stop_event(attached=attached)
-    settings = _settings()
     try:
         redis = await connect(_redis_url(settings))
     except ServerError as error:

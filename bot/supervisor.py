@@ -11,6 +11,7 @@ from bot.children import Child
 from bot.embedded import EmbeddedServer, running
 from bot.errors import ServerError
 from bot.lifetime import stop_event
+from bot.redis_link import connect
 from bot.settings import Settings
 
 GATEWAY_GRACE = 15.0  # seconds; a message that is on its way to Telegram is seen through
@@ -24,9 +25,12 @@ async def run_all(settings: Settings) -> None:
     """Serve Telegram until Ctrl-C or SIGTERM; then stop all, in order: the worker's last replies are still sent.
 
     A child that dies is started again, after a growing pause. Raises ChildRefusedError if one cannot start at all, and
-    ServerError if the embedded server cannot start or is lost.
+    ServerError if Redis cannot be reached to begin with, or the embedded server is lost.
     """
     stop = stop_event()
+    if settings.redis_url:
+        # A child that cannot reach it later on is started again; an address that was never right is the operator's.
+        await (await connect(settings.redis_url.get_secret_value())).aclose()
     worker = Child.worker(settings)
     gateway = Child("gateway", stop_grace=GATEWAY_GRACE)
     async with nullcontext() if settings.redis_url else EmbeddedServer(settings.data_dir):

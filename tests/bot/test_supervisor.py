@@ -66,6 +66,13 @@ async def test_a_setting_that_only_the_operator_can_mend_stops_all(settings: dic
     assert any(line.startswith("malbeot: MALBEOT_CHECKPOINT: ") for line in process.log)
 
 
+async def test_a_redis_that_is_not_there_is_told_at_once(settings: dict[str, str], tmp_path: Path) -> None:
+    async with running("all", tmp_path, **settings, redis_url=f"unix://{tmp_path}/none.sock") as process:
+        assert await process.ended() == 2
+    [line] = process.log
+    assert line.startswith("malbeot: MALBEOT_REDIS_URL: ")
+
+
 async def test_a_second_supervisor_in_the_same_folder_is_turned_away(settings: dict[str, str], tmp_path: Path) -> None:
     async with running("all", tmp_path, **settings) as first:
         await first.said("gateway_ready")
