@@ -72,21 +72,24 @@ class Process:
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
-    """An environment with these settings (`owner="…"`) and no others, those of a developer's own included."""
+    """An environment with these settings (`owner="…"`) and none of the developer's own."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MALBEOT_")}
     settings = {"data_dir": str(data_dir), "log_format": "json"} | settings
-    return clean | {f"MALBEOT_{name.upper()}": value for name, value in settings.items()}
+    return clean | {"PYTHONPATH": str(ROOT)} | {f"MALBEOT_{name.upper()}": value for name, value in settings.items()}
 
 
 @contextlib.asynccontextmanager
 async def running(command: str, data_dir: Path, **settings: str) -> AsyncIterator[Process]:
-    """`python -m bot COMMAND`, stopped at the end of the block if it has not ended by then."""
+    """`python -m bot COMMAND`, stopped at the end of the block if it has not ended by then.
+
+    It starts in `data_dir`: a `.env` of the developer's lies elsewhere.
+    """
     subprocess = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bot",
         command,
-        cwd=ROOT,
+        cwd=data_dir,
         env=environment(data_dir, **settings),
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -17,7 +17,7 @@ from bot.console import Talk
 from bot.errors import BotError
 from bot.mailbox import Mailbox, Reply
 from bot.settings import Settings
-from tests.processes import ROOT, environment
+from tests.processes import environment
 
 # Makes its standard input the terminal of a new session, as a login does; without that Ctrl-C would be no signal.
 ON_A_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, '-m', 'bot', 'chat'])"
@@ -53,7 +53,6 @@ async def piped(env: dict[str, str], lines: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "bot", "chat"),
-        cwd=ROOT,
         env=env,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -104,7 +103,7 @@ async def test_without_a_worker_the_user_is_told_what_to_start(redis: Redis, mon
 async def test_bytes_that_are_no_text_do_no_harm(redis: Redis, env: dict[str, str]) -> None:
     async with echoing(redis):
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *("-m", "bot", "chat"), cwd=ROOT, env=env | {"LC_ALL": "C"}, stdin=-1, stdout=-1
+            sys.executable, *("-m", "bot", "chat"), env=env | {"LC_ALL": "C"}, stdin=-1, stdout=-1
         )
         out, _ = await process.communicate(b"\xff\xfe\n\xec\x95\x88\n")
     assert out.decode().splitlines()[1].startswith("안 ← ")
@@ -116,7 +115,7 @@ async def test_on_a_terminal_there_is_a_prompt_and_a_clean_way_out(
 ) -> None:
     terminal, inner = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *("-c", ON_A_TERMINAL), cwd=ROOT, env=env | {"TERM": "xterm"}, stdin=inner, stdout=inner
+        sys.executable, *("-c", ON_A_TERMINAL), env=env | {"TERM": "xterm"}, stdin=inner, stdout=inner
     )
     os.close(inner)
     async with echoing(redis):

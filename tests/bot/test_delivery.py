@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 from time import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from redis.asyncio import Redis
 from telegram.error import InvalidToken
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from training.loss import SmoothedCrossEntropy, token_losses
+from training.loss import SmoothedCrossEntropy, Trainee, token_losses, words_loss
 
 RNG = np.random.default_rng(0)
 
@@ -24,3 +24,29 @@ def test_padding_has_no_say() -> None:
     loss = SmoothedCrossEntropy(0.1)
     short = loss(np.array([[3, 2]]), logits[:, :2])
     assert float(loss(np.array([[3, 2, 0, 0]]), logits)) == pytest.approx(float(short), rel=1e-5)
+
+
+def test_guessing_words_counts_words_alone_in_no_order() -> None:
+    logits = RNG.normal(size=(2, 9)).astype("float32")
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    label = np.array([[5, 7, 2, 0], [3, 2, 0, 0]])  # 2 is [END]
+    expected = -(log_p[0, 5] + log_p[0, 7] + log_p[1, 3]) / 3
+    assert float(words_loss(label, logits)) == pytest.approx(float(expected), rel=1e-5)
+    assert float(words_loss(np.array([[7, 5, 2, 0], [3, 2, 0, 0]]), logits)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_the_second_task_is_added_to_the_first() -> None:
+    from model.config import ModelConfig, preset
+    from model.transformer import Transformer
+
+    config: ModelConfig = preset(
+        "default", vocabulary_size=50, d_model=16, heads=2, key_dim=8, feed_forward=32, encoder_layers=1, dropout=0.0
+    )
+    transformer = Transformer(config)
+    inputs = {"source": np.array([[1, 3, 20, 2]]), "target": np.array([[1, 30]]), "label": np.array([[30, 2]])}
+    losses = []
+    for weight in (0.0, 0.5):
+        trainee = Trainee(transformer, weight)
+        trainee.compile(loss=SmoothedCrossEntropy(0.0))
+        losses.append(trainee.test_on_batch(inputs, inputs["label"], return_dict=True))
+    assert losses[1]["loss"] == pytest.approx(losses[0]["loss"] + 0.5 * losses[1]["guessing"], rel=1e-4)
