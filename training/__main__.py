@@ -27,7 +27,7 @@ _DEFAULTS = TrainingOptions()
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
-    preset: Annotated[str, typer.Option(help="Shape of the model: default or original.")] = _DEFAULTS.preset,
+    preset: Annotated[str, typer.Option(help="Shape of the model: default, small or original.")] = _DEFAULTS.preset,
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
     epochs: Annotated[int, typer.Option(min=1)] = _DEFAULTS.epochs,
@@ -43,7 +43,7 @@ def train(
     draws_per_family: Annotated[int, typer.Option(min=0, help="Of each family, anew in every epoch.")] = (
         _DEFAULTS.draws_per_family
     ),
-    vocabulary_size: Annotated[int, typer.Option(min=300)] = _DEFAULTS.vocabulary_size,
+    vocabulary_size: Annotated[int | None, typer.Option(min=300, help="By default the preset's.")] = None,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without progress before it stops.")] = _DEFAULTS.patience,
     seed: Annotated[int, typer.Option()] = _DEFAULTS.seed,
     precision: Annotated[

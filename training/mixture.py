@@ -39,8 +39,9 @@ class Mixture:
     conversations: list[Conversation]
     families: list[Family]
     draws_per_family: int = 30
-    # How often an epoch repeats a source's conversations: few dialogues carry all that is learned of context.
-    repeats: dict[str, int] = field(default_factory=lambda: {"dialogues": 2})
+    # How often an epoch has a source's conversations, by chance where it is no whole number: the few dialogues carry
+    # all that is learned of context, and songys' many pairs, half of them about parting, answer in general terms.
+    repeats: dict[str, float] = field(default_factory=lambda: {"dialogues": 2, "songys": 0.4})
 
     def epoch(self, seed: int, number: int) -> list[Conversation]:
         """The training conversations of epoch ``number``; the same for the same ``seed``."""
@@ -55,7 +56,7 @@ class Mixture:
             conversation
             for conversation in self.conversations
             if split_of(conversation.group) == "train"
-            for _ in range(self.repeats.get(conversation.source, 1))
+            for _ in range(_times(self.repeats.get(conversation.source, 1), rng))
         ]
 
     def held_out(self, split: Literal["validation", "test"], seed: int = 0) -> dict[str, list[Conversation]]:
@@ -71,6 +72,10 @@ class Mixture:
         return by_source
 
     def texts(self, seed: int) -> Iterable[str]:
-        """Every training text once, for the tokenizer to learn from."""
+        """The training texts of one epoch, for the tokenizer to learn from."""
         for conversation in self.epoch(seed, 0):
             yield from conversation.turns
+
+
+def _times(repeats: float, rng: random.Random) -> int:
+    return int(repeats) + (rng.random() < repeats % 1)

@@ -17,7 +17,7 @@ class TrainingOptions:
     dropout: float = 0.1
     weight_decay: float = 0.01
     draws_per_family: int = 24
-    vocabulary_size: int = 8_000
+    vocabulary_size: int | None = None  # None: the preset's
     patience: int = 3  # epochs without a better relevance before the run ends
     seed: int = 42
     precision: str = "float32"  # or mixed_bfloat16

@@ -94,7 +94,8 @@ def train(
 def _tokenizer(path: Path, mixture: Mixture, options: TrainingOptions) -> Tokenizer:
     if path.is_file():
         return Tokenizer.from_json(path.read_text(encoding="utf-8"))
-    tokenizer = Tokenizer.train(mixture.texts(options.seed), options.vocabulary_size)
+    size = options.vocabulary_size or preset(options.preset).vocabulary_size
+    tokenizer = Tokenizer.train(mixture.texts(options.seed), size)
     path.write_text(tokenizer.to_json(), encoding="utf-8")
     return tokenizer
 

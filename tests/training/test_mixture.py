@@ -44,3 +44,5 @@ def test_a_source_is_repeated_as_told() -> None:
     pair = Conversation(source="few", group="a", turns=("안녕", "네."))
     assert split_of("a") == "train"
     assert len(Mixture(conversations=[pair], families=[], repeats={"few": 3}).epoch(0, 1)) == 3
+    half = Mixture(conversations=[pair] * 1_000, families=[], repeats={"few": 0.5})
+    assert 400 < len(half.epoch(0, 1)) < 600
