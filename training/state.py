@@ -20,16 +20,23 @@ def save_state(folder: Path, model: keras.Model, progress: dict[str, Any]) -> No
     fresh.replace(folder / _FILE)
 
 
-def load_state(folder: Path, model: keras.Model) -> dict[str, Any] | None:
-    """Put a saved state into ``model``, which is compiled; returns its ``progress``, or None if none is saved."""
+def load_progress(folder: Path) -> dict[str, Any] | None:
+    """What ``save_state`` was told of the run's progress, or None if nothing is saved."""
     path = folder / _FILE
     if not path.is_file():
         return None
     with safe_open(path, framework="numpy") as file:
-        for index, variable in enumerate(_variables(model)):
-            variable.assign(file.get_tensor(f"{index:05}"))
         progress: dict[str, Any] = json.loads(file.metadata()["progress"])
     return progress
+
+
+def load_state(folder: Path, model: keras.Model) -> None:
+    """Put the numbers that were saved into ``model``, which is compiled; without effect if none are."""
+    path = folder / _FILE
+    if path.is_file():
+        with safe_open(path, framework="numpy") as file:
+            for index, variable in enumerate(_variables(model)):
+                variable.assign(file.get_tensor(f"{index:05}"))
 
 
 def _variables(model: keras.Model) -> list[keras.Variable]:

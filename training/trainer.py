@@ -21,7 +21,7 @@ from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.progress import TrainingProgress
 from training.schedule import WarmupCosine
-from training.state import load_state, save_state
+from training.state import load_progress, load_state, save_state
 
 _SAVE_EVERY = 250  # steps between two saved states
 _VALIDATION_ROWS = 1_500  # of each source
@@ -37,11 +37,15 @@ def train(
     """Train until ``options.epochs`` are done or relevance has stopped improving; go on where a killed run stopped.
 
     ``out/checkpoint`` holds the most relevant epoch so far, ``out/curves.png`` the curves, ``out/state.safetensors``
-    what a restart needs. The same options and corpus give the same weights, killed and resumed or not.
+    what a restart needs. The same options and corpus give the same weights, killed and resumed or not, up to the
+    rounding of sums that several cores share.
 
     Returns:
         The card of the checkpoint kept.
     """
+    progress = load_progress(out) or {"options": asdict(options), "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
+    if {**progress["options"], "epochs": 0} != {**asdict(options), "epochs": 0}:
+        raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
@@ -50,18 +54,9 @@ def train(
     held_out = _held_out(mixture, tokenizer, config)
     steps = -(-len(examples(mixture.epoch(options.seed, 1), tokenizer, config)) // options.batch_size)
     model = _compiled(config, options, steps * options.epochs)
+    load_state(out, model)
     scores = TokenScores(model.transformer)
     scores.compile()
-
-    progress = load_state(out, model) or {
-        "options": asdict(options),
-        "epoch": 1,
-        "step": 0,
-        "sums": [0, 0],
-        "epochs": [],
-    }
-    if {**progress["options"], "epochs": 0} != {**asdict(options), "epochs": 0}:
-        raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
     if progress["step"] or progress["epochs"]:
         say(f"going on with epoch {progress['epoch']}, batch {progress['step']}")
 
@@ -75,9 +70,9 @@ def train(
             "validation": _validate(scores, held_out, tokenizer),
         }
         row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
-        best_before = max((earlier["relevance"] for earlier in progress["epochs"]), default=-1.0)
+        best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
         progress["epochs"].append(row)
-        if row["relevance"] > best_before:
+        if best:
             card = _card(options, config, mixture, progress["epochs"], provenance)
             save_checkpoint(out / "checkpoint", config, tokenizer, model.transformer.named_weights(), card, half=True)
         progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
@@ -163,6 +158,11 @@ def _validate(
         }
         for source, rows in held_out.items()
     }
+
+
+def _merit(row: dict[str, Any]) -> tuple[float, float]:
+    """What epochs are chosen by: relevance, and among equals the lower loss."""
+    return row["relevance"], -sum(part["loss"] for part in row["validation"].values())
 
 
 def _stalled(rows: list[dict[str, Any]], patience: int) -> bool:

@@ -52,7 +52,7 @@ def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
 
     tiny = replace(
         DEFAULT, d_model=32, heads=2, key_dim=16, feed_forward=64, encoder_layers=1, decoder_layers=1, max_source=32,
-        max_target=24,
+        max_target=48,
     )  # fmt: skip
     monkeypatch.setitem(PRESETS, "tiny", tiny)
 
