@@ -19,8 +19,14 @@ from bot.mailbox import Mailbox, Reply
 from bot.settings import Settings
 from tests.processes import environment
 
-# Makes its standard input the terminal of a new session, as a login does; without that Ctrl-C would be no signal.
-ON_A_TERMINAL = "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, '-m', 'bot', 'chat'])"
+# Makes its standard input the terminal of a new session, as a login does; without that Ctrl-C would be no signal, nor
+# would it be one where the tests run in the background of a shell, which has them ignore it.
+ON_A_TERMINAL = """
+import os, signal, sys
+os.login_tty(0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, "-m", "bot", "chat"])
+"""
 
 
 @contextlib.asynccontextmanager
@@ -118,14 +124,18 @@ async def test_on_a_terminal_there_is_a_prompt_and_a_clean_way_out(
         sys.executable, *("-c", ON_A_TERMINAL), env=env | {"TERM": "xterm"}, stdin=inner, stdout=inner
     )
     os.close(inner)
-    async with echoing(redis):
-        await shown(terminal, "\x1b[1m나\x1b[0m: ")
-        os.write(terminal, "안녕\n".encode())
-        assert "\x1b[1;36m말벗\x1b[0m: 안녕\r\n" in await shown(terminal, "안녕\r\n\x1b[1m나\x1b[0m: ")
-        os.write(terminal, leave)
-        await shown(terminal, None)
-    assert await process.wait() == 0
-    os.close(terminal)
+    try:
+        async with echoing(redis):
+            await shown(terminal, "\x1b[1m나\x1b[0m: ")
+            os.write(terminal, "안녕\n".encode())
+            assert "\x1b[1;36m말벗\x1b[0m: 안녕\r\n" in await shown(terminal, "안녕\r\n\x1b[1m나\x1b[0m: ")
+            os.write(terminal, leave)
+            await shown(terminal, None)
+        assert await process.wait() == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()  # else a read that waits for it would keep the tests from ending
+        os.close(terminal)
 
 
 async def shown(terminal: int, end: str | None) -> str:
