@@ -30,6 +30,9 @@ def train(
     preset: Annotated[str, typer.Option(help="Shape of the model: default, small or original.")] = _DEFAULTS.preset,
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--from", help="Begin from this checkpoint's weights, with its shape and tokenizer.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = _DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(min=1, help="Replies in a batch.")] = _DEFAULTS.batch_size,
     peak_rate: Annotated[float, typer.Option(help="Learning rate after the warm-up.")] = _DEFAULTS.peak_rate,
@@ -43,6 +46,9 @@ def train(
     draws_per_family: Annotated[int, typer.Option(min=0, help="Of each family, anew in every epoch.")] = (
         _DEFAULTS.draws_per_family
     ),
+    topic_changes: Annotated[float, typer.Option(min=0, max=1, help="Conversations told after another one.")] = (
+        _DEFAULTS.topic_changes
+    ),
     vocabulary_size: Annotated[int | None, typer.Option(min=300, help="By default the preset's.")] = None,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without progress before it stops.")] = _DEFAULTS.patience,
     seed: Annotated[int, typer.Option()] = _DEFAULTS.seed,
@@ -51,6 +57,7 @@ def train(
     ] = ("auto"),
 ) -> None:
     """Train a checkpoint on our own corpus, and on public sets and files of your own where given."""
+    from model.checkpoint import load_checkpoint
     from training.corpus import read_jsonlines, read_own, read_public
     from training.hardware import fastest_precision
     from training.mixture import Mixture
@@ -68,6 +75,7 @@ def train(
         dropout=dropout,
         weight_decay=weight_decay,
         draws_per_family=draws_per_family,
+        topic_changes=topic_changes,
         vocabulary_size=vocabulary_size,
         patience=patience,
         seed=seed,
@@ -83,9 +91,22 @@ def train(
         for path in data or []:
             conversations += read_jsonlines(path)
             licences |= {path.name: "the operator's own"}
-        mixture = Mixture(conversations=conversations, families=families, draws_per_family=draws_per_family)
+        mixture = Mixture(
+            conversations=conversations,
+            families=families,
+            draws_per_family=draws_per_family,
+            topic_changes=topic_changes,
+        )
+        begin_from = None if checkpoint is None else load_checkpoint(checkpoint)
         provenance = {"licences": licences, "command": _command(), "commit": _commit()}
-        card = run(options, mixture, out, provenance=provenance, say=lambda line: print(line, file=sys.stderr))
+        card = run(
+            options,
+            mixture,
+            out,
+            provenance=provenance,
+            say=lambda line: print(line, file=sys.stderr),
+            begin_from=begin_from,
+        )
     best = next(row for row in card["epochs"] if row["epoch"] == card["kept_epoch"])
     print(json.dumps({"checkpoint": str(out / "checkpoint"), **best}, ensure_ascii=False, indent=2))
 

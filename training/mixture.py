@@ -39,6 +39,8 @@ class Mixture:
     conversations: list[Conversation]
     families: list[Family]
     draws_per_family: int = 30
+    # Share of an epoch's conversations that come after another one: without them a model clings to what was said first.
+    topic_changes: float = 0.5
     # How often an epoch has a source's conversations, by chance where it is no whole number: the few dialogues carry
     # all that is learned of context, and songys' many pairs, half of them about parting, answer in general terms.
     repeats: dict[str, float] = field(default_factory=lambda: {"dialogues": 2, "songys": 0.4})
@@ -52,11 +54,15 @@ class Mixture:
             if split_of(f"family:{family.id}") == "train"
             for _ in range(self.draws_per_family)
         ]
-        return drawn + [
+        conversations = drawn + [
             conversation
             for conversation in self.conversations
             if split_of(conversation.group) == "train"
             for _ in range(_times(self.repeats.get(conversation.source, 1), rng))
+        ]
+        return [
+            conversation.after(rng.choice(conversations)) if rng.random() < self.topic_changes else conversation
+            for conversation in conversations
         ]
 
     def held_out(self, split: Literal["validation", "test"], seed: int = 0) -> dict[str, list[Conversation]]:
@@ -74,7 +80,7 @@ class Mixture:
     def texts(self, seed: int) -> Iterable[str]:
         """The training texts of one epoch, for the tokenizer to learn from."""
         for conversation in self.epoch(seed, 0):
-            yield from conversation.turns
+            yield from conversation.turns[conversation.context :]
 
 
 def _times(repeats: float, rng: random.Random) -> int:

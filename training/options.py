@@ -17,6 +17,7 @@ class TrainingOptions:
     dropout: float = 0.1
     weight_decay: float = 0.01
     draws_per_family: int = 24
+    topic_changes: float = 0.5  # share of conversations that are told after another one
     vocabulary_size: int | None = None  # None: the preset's
     patience: int = 3  # epochs without a better relevance before the run ends
     seed: int = 42

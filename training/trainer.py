@@ -3,13 +3,13 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from model.checkpoint import load_checkpoint, parameters, save_checkpoint
+from model.checkpoint import Checkpoint, load_checkpoint, parameters, save_checkpoint
 from model.config import ModelConfig, preset
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
@@ -32,13 +32,20 @@ class TrainingError(Exception):
 
 
 def train(
-    options: TrainingOptions, mixture: Mixture, out: Path, *, provenance: dict[str, Any], say: Callable[[str], None]
+    options: TrainingOptions,
+    mixture: Mixture,
+    out: Path,
+    *,
+    provenance: dict[str, Any],
+    say: Callable[[str], None],
+    begin_from: Checkpoint | None = None,
 ) -> dict[str, Any]:
     """Train until ``options.epochs`` are done or relevance has stopped improving; go on where a killed run stopped.
 
     ``out/checkpoint`` holds the most relevant epoch so far, ``out/curves.png`` the curves, ``out/state.safetensors``
     what a restart needs. The same options and corpus give the same weights, killed and resumed or not, up to the
-    rounding of sums that several cores share.
+    rounding of sums that several cores share. With ``begin_from`` the weights, the shape and the tokenizer are those of
+    that checkpoint at first, and its card stands on the new one's.
 
     Returns:
         The card of the checkpoint kept.
@@ -49,11 +56,17 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
-    tokenizer = _tokenizer(out / "tokenizer.json", mixture, options)
-    config = preset(options.preset, vocabulary_size=tokenizer.size, dropout=options.dropout)
+    if begin_from is None:
+        tokenizer = _tokenizer(out / "tokenizer.json", mixture, options)
+        config = preset(options.preset, vocabulary_size=tokenizer.size, dropout=options.dropout)
+    else:
+        tokenizer, config = begin_from.tokenizer, replace(begin_from.config, dropout=options.dropout)
+        provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}
     held_out = _held_out(mixture, tokenizer, config)
     steps = -(-len(examples(mixture.epoch(options.seed, 1), tokenizer, config)) // options.batch_size)
     model = _compiled(config, options, steps * options.epochs)
+    if begin_from is not None:
+        model.transformer.set_named_weights(begin_from.weights)
     load_state(out, model)
     scores = TokenScores(model.transformer)
     scores.compile()

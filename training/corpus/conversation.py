@@ -1,6 +1,6 @@
 """The one form that every corpus is read into."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class CorpusError(ValueError):
@@ -12,7 +12,8 @@ class Conversation:
     """Turns ``(user, bot, user, bot, …)``, and what must never be parted.
 
     ``group`` names what goes to training, validation or test as a whole: a family, a dialogue, or all pairs that
-    share one reply. Bot turns may hold ``<owner>`` and ``<bot>``.
+    share one reply. Bot turns may hold ``<owner>`` and ``<bot>``. The first ``context`` turns are only that: nothing is
+    learned of how to say them.
     """
 
     source: str
@@ -20,7 +21,12 @@ class Conversation:
     turns: tuple[str, ...]
     kind: str = ""
     emotion: str | None = None
+    context: int = 0
 
     def examples(self) -> list[tuple[tuple[str, ...], str]]:
-        """Every bot turn as (what precedes it, the reply)."""
-        return [(self.turns[:index], self.turns[index]) for index in range(1, len(self.turns), 2)]
+        """Every bot turn beyond the context as (what precedes it, the reply)."""
+        return [(self.turns[:index], self.turns[index]) for index in range(self.context + 1, len(self.turns), 2)]
+
+    def after(self, other: "Conversation") -> "Conversation":
+        """This conversation, begun where ``other`` has ended: people change the subject."""
+        return replace(self, turns=other.turns + self.turns, context=len(other.turns))
