@@ -33,7 +33,7 @@ def pairs() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def mixture() -> Mixture:
-    return Mixture(conversations=conversations(), families=[])
+    return Mixture(conversations=conversations(), families=[], topic_changes=0)
 
 
 @pytest.fixture

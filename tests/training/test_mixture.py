@@ -40,6 +40,17 @@ def test_an_epoch_is_the_same_by_seed_and_new_by_number() -> None:
     assert mixture.epoch(1, 1) != mixture.epoch(2, 1)
 
 
+def test_people_change_the_subject() -> None:
+    talks = [Conversation(source="s", group="a", turns=(f"{number}?", f"{number}.")) for number in range(200)]
+    epoch = Mixture(conversations=talks, families=[], topic_changes=0.5).epoch(0, 1)
+    changed = [talk for talk in epoch if talk.context]
+    assert 70 < len(changed) < 130
+    for talk in changed:
+        [(context, reply)] = talk.examples()
+        assert len(context) == 3
+        assert reply == context[-1].replace("?", ".")
+
+
 def test_a_source_is_repeated_as_told() -> None:
     pair = Conversation(source="few", group="a", turns=("안녕", "네."))
     assert split_of("a") == "train"

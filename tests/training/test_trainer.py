@@ -23,11 +23,11 @@ def run(options: TrainingOptions, mixture: Mixture, out: Path) -> list[str]:
 def test_it_learns_who_answers_what(
     options: TrainingOptions, mixture: Mixture, out: Path, pairs: dict[str, str]
 ) -> None:
-    said = run(replace(options, epochs=20, patience=20, dropout=0.0), mixture, out)
+    said = run(replace(options, epochs=30, patience=30, dropout=0.0), mixture, out)
     kept = load_checkpoint(out / "checkpoint")
     first, last = kept.card["epochs"][0], kept.card["epochs"][-1]
     assert last["train_loss"] < 0.6 * first["train_loss"]
-    assert len(said) == 20
+    assert len(said) == 30
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     replies = load_engine(out / "checkpoint").reply([[f"나 {message}"] for message in pairs], Decoding(method="greedy"))
     right = [reply.text == expected for reply, expected in zip(replies, pairs.values(), strict=True)]
