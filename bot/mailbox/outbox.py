@@ -1,6 +1,7 @@
 """Replies on their way out."""
 
 from time import time
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -8,10 +9,9 @@ from bot.address import Address
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys
 from bot.mailbox.letters import Delivery, Message, Reply
-from bot.mailbox.server import read_group, run_script
+from bot.mailbox.server import LONGEST_WAIT, run_script
 
-GROUP = "senders"  # the scripts name it too
-SENDER = "sender"  # one name for all, so that each sender finds what the one before it left
+_START = "0"  # an id before every other
 TOLD_TTL = 48 * 3600  # seconds; Telegram repeats an update for 24 hours
 
 
@@ -30,32 +30,23 @@ class Outbox:
     async def read(self, channel: str, *, wait: float, limit: int = 100) -> list[Delivery]:
         """Replies that this object has not handed out yet, up to `limit`; [] when there are none.
 
-        First those that an earlier sender left unacknowledged, then new ones; for these it waits up to `wait` seconds
-        (5 at most).
+        Reading takes nothing away, so a read that is cut short or repeated loses nothing. When nothing new comes
+        within `wait` seconds (5 at most), the next read looks at everything that is there again: a server that came
+        back empty, or with its clock set back, may number new replies below those that we have seen.
         """
-        after = self._after.get(channel, "0")
-        # A read that is cut short may have made entries ours without our knowledge: the next one begins anew.
-        self._after[channel] = "0"
-        entries = await self._read(channel, after, limit, wait)
-        if not entries and after != ">":
-            after = ">"
-            entries = await self._read(channel, after, limit, wait)
-        self._after[channel] = after if after == ">" else entries[-1][0]
-        deliveries = [codec.read_delivery(entry, fields) for entry, fields in entries if entry not in self._held]
+        stream, after = self._keys.outbox(channel), self._after.get(channel, _START)
+        held = frozenset(self._held)  # as of now: what is acknowledged while we read may still be in the answer
+        block = round(min(wait, LONGEST_WAIT) * 1000) or None  # BLOCK 0 would mean for ever
+        answer: Any = await self._redis.xread({stream: after}, count=limit, block=block)
+        entries: list[tuple[str, dict[str, str]]] = answer[0][1] if answer else []
+        self._after[channel] = entries[-1][0] if entries else _START
+        deliveries = [codec.read_delivery(entry, fields) for entry, fields in entries if entry not in held]
         self._held.update(delivery.id for delivery in deliveries)
         return deliveries
 
-    async def _read(self, channel: str, after: str, limit: int, wait: float) -> list[tuple[str, dict[str, str]]]:
-        stream = self._keys.outbox(channel)
-        return await read_group(self._redis, stream, GROUP, SENDER, after=after, limit=limit, wait=wait)
-
     async def ack(self, channel: str, delivery: Delivery) -> None:
         """The reply was sent, or never can be: remove it. Until then the next sender will find it again."""
-        stream = self._keys.outbox(channel)
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.xack(stream, GROUP, delivery.id)
-            pipeline.xdel(stream, delivery.id)
-            await pipeline.execute()
+        await self._redis.xdel(self._keys.outbox(channel), delivery.id)
         self._held.discard(delivery.id)
 
     async def post(self, address: Address, reply: Reply, *, message: Message) -> bool:

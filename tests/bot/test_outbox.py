@@ -71,15 +71,13 @@ async def test_a_read_that_is_cut_short_loses_nothing_and_repeats_nothing(redis:
     outbox = Outbox(fragile)
     [held] = await outbox.read("telegram", wait=0)
 
-    # The server hands a reply to a reader that is not there any more.
+    # The server hands the reply to a reader that is gone by then, or whose connection broke before it was read.
     waiting = asyncio.create_task(outbox.read("telegram", wait=5))
     await until_blocked(redis)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await post(redis, 2)
-    await redis.xreadgroup("senders", "sender", {"malbeot:{s0}:outbox:telegram": ">"})
-    await post(redis, 3)
+    await post(redis, 2, 3)
 
     texts = []
     while deliveries := await outbox.read("telegram", wait=0):
@@ -120,6 +118,30 @@ async def test_a_fixed_answer_is_posted_once_for_each_update(redis: Redis) -> No
     posted = await asyncio.gather(*(outbox.post(YUNA, Reply("fixed", "안녕"), message=said(1)) for _ in range(10)))
     assert sorted(posted) == [False] * 9 + [True]
     assert len(await outbox.read("telegram", wait=0)) == 1
+
+
+async def test_an_answer_that_is_read_again_while_it_is_acknowledged_is_not_handed_out_twice(redis: Redis) -> None:
+    await post(redis, 1)
+    outbox = Outbox(redis)
+    [delivery] = await outbox.read("telegram", wait=0)
+    assert await outbox.read("telegram", wait=0) == []  # the next one starts over
+    again = asyncio.create_task(outbox.read("telegram", wait=0))
+    await asyncio.sleep(0)
+    await outbox.ack("telegram", delivery)
+    assert await again == []
+
+
+async def test_ids_that_begin_anew_are_read(redis: Redis) -> None:
+    """As from a server that was restored, or whose clock was set back."""
+    await post(redis, 1)
+    outbox = Outbox(redis)
+    [delivery] = await outbox.read("telegram", wait=0)
+    [(entry, fields)] = await redis.xrange("malbeot:{s0}:outbox:telegram")
+    await redis.flushall()
+    await redis.xadd("malbeot:{s0}:outbox:telegram", fields, id="5-1")
+    assert await outbox.read("telegram", wait=0) == []
+    assert [found.id for found in await outbox.read("telegram", wait=0)] == ["5-1"]
+    assert delivery.id == entry
 
 
 async def test_a_server_that_comes_back_empty_is_read_on(redis: Redis) -> None:

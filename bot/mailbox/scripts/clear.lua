@@ -10,7 +10,6 @@ local function sweep(stream)
     page = redis.call('XRANGE', stream, from, '+', 'COUNT', 500)
     for _, found in ipairs(page) do
       if found[2][2] == address then
-        redis.call('XACK', stream, 'senders', found[1])
         redis.call('XDEL', stream, found[1])
       end
       from = '(' .. found[1]
