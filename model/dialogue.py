@@ -1,8 +1,10 @@
 """A conversation as the encoder reads it: the one place where context is laid out, for training and chat alike.
 
-    [START] [USER] 오늘 면접 봤어 [BOT] 긴 하루였겠어요. 어땠어요? [USER] 망했어 ㅠㅠ [END]
+    [START] [USER] 망했어 ㅠㅠ [BOT] 긴 하루였겠어요. 어땠어요? [USER] 오늘 면접 봤어 [END]
 
-The paper's translator reads one sentence (section 3.1); a companion has to know what was said before it.
+The paper's translator reads one sentence (section 3.1); a companion has to know what was said before it. The newest
+turn stands first: positions are counted from the beginning (section 3.5), so what is to be answered always has the
+same ones, however long the talk has been, and the further back a turn lies, the later its positions.
 """
 
 import re
@@ -22,7 +24,7 @@ def tidy(text: str) -> str:
 def source_ids(tokenizer: Tokenizer, turns: Sequence[str], max_length: int) -> list[int]:
     """The encoder's input for ``turns``: ``[user, bot, …, user]``, oldest first, the last one to be answered.
 
-    At most ``max_length`` ids. What does not fit is left out from the oldest side, whole exchanges at a time; of a
+    The ids have them newest first, each turn's own tokens in the order of speech. At most ``max_length`` ids. What does not fit is left out from the oldest side, whole exchanges at a time; of a
     message that is too long by itself its end is kept, where the question usually stands.
 
     Raises:
@@ -34,10 +36,10 @@ def source_ids(tokenizer: Tokenizer, turns: Sequence[str], max_length: int) -> l
     body = [USER, *tokenizer.encode(tidy(turns[-1]))[-(room - 1) :]]
     for index in range(len(turns) - 3, -1, -2):
         user, bot = tokenizer.encode(tidy(turns[index])), tokenizer.encode_own(turns[index + 1])
-        exchange = [USER, *user, BOT, *bot]
-        if len(exchange) + len(body) > room:
+        exchange = [BOT, *bot, USER, *user]
+        if len(body) + len(exchange) > room:
             break
-        body = exchange + body
+        body += exchange
     return [START, *body, END]
 
 

@@ -13,6 +13,7 @@ Split = Literal["train", "validation", "test"]
 
 # Shares of the validation and test splits.
 _VALIDATION, _TEST = 0.04, 0.04
+_MOST_SUBJECTS = 3  # before the one that is learned from
 _NOT_TEXT = re.compile(r"[\W_]+")
 
 
@@ -39,7 +40,8 @@ class Mixture:
     conversations: list[Conversation]
     families: list[Family]
     draws_per_family: int = 30
-    # Share of an epoch's conversations that come after another one: without them a model clings to what was said first.
+    # Share of an epoch's conversations that come after another one, of these the share that comes after a second, and a
+    # third: without them a model clings to what was said first.
     topic_changes: float = 0.5
     # How often an epoch has a source's conversations, by chance where it is no whole number: the few dialogues carry
     # all that is learned of context, and songys' many pairs, half of them about parting, answer in general terms.
@@ -60,10 +62,16 @@ class Mixture:
             if split_of(conversation.group) == "train"
             for _ in range(_times(self.repeats.get(conversation.source, 1), rng))
         ]
-        return [
-            conversation.after(rng.choice(conversations)) if rng.random() < self.topic_changes else conversation
-            for conversation in conversations
-        ]
+        return [self._told_after_others(conversation, conversations, rng) for conversation in conversations]
+
+    def _told_after_others(
+        self, conversation: Conversation, others: list[Conversation], rng: random.Random
+    ) -> Conversation:
+        for _ in range(_MOST_SUBJECTS):
+            if rng.random() >= self.topic_changes:
+                break
+            conversation = conversation.after(rng.choice(others))
+        return conversation
 
     def held_out(self, split: Literal["validation", "test"], seed: int = 0) -> dict[str, list[Conversation]]:
         """Conversations of ``split`` by source, six drawn of each family; always the same."""

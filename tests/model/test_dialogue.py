@@ -6,11 +6,11 @@ from model.dialogue import fill_names, source_ids, target_ids, tidy
 from model.tokenizer import BOT, END, OWNER_NAME, START, USER, Tokenizer
 
 
-def test_turns_are_marked_by_speaker(tokenizer: Tokenizer) -> None:
+def test_turns_stand_newest_first_and_are_marked_by_speaker(tokenizer: Tokenizer) -> None:
     ids = source_ids(tokenizer, ["안녕", "반가워요", "너는 누구니?"], 64)
     assert (ids[0], ids[-1]) == (START, END)
     assert [token for token in ids if token in (USER, BOT)] == [USER, BOT, USER]
-    assert tokenizer.decode(ids) == "안녕 반가워요 너는 누구니?"
+    assert tokenizer.decode(ids) == "너는 누구니? 반가워요 안녕"
 
 
 def test_the_oldest_exchanges_are_left_out_whole(tokenizer: Tokenizer) -> None:
@@ -19,6 +19,12 @@ def test_the_oldest_exchanges_are_left_out_whole(tokenizer: Tokenizer) -> None:
     shorter = source_ids(tokenizer, turns, len(whole) - 1)
     assert shorter == source_ids(tokenizer, turns[2:], 1_000)
     assert source_ids(tokenizer, turns, len(shorter) - 1) == source_ids(tokenizer, turns[4:], 1_000)
+
+
+def test_what_is_to_be_answered_has_the_same_places_however_long_the_talk_was(tokenizer: Tokenizer) -> None:
+    alone = source_ids(tokenizer, ["고마워"], 1_000)
+    later = source_ids(tokenizer, ["배고프다", "뭐 먹지", "고마워"], 1_000)
+    assert later[: len(alone) - 1] == alone[:-1]
 
 
 @pytest.mark.parametrize("length", [16, 24, 40])

@@ -21,7 +21,7 @@ def test_every_exchange_is_an_example_with_its_context(tokenizer: Tokenizer) -> 
     talk = Conversation(source="s", group="g", turns=("안녕", "네.", "밥 먹었어?", "저는 못 먹어요."))
     first, second = examples([talk], tokenizer, preset("default"))
     assert tokenizer.decode(first.source) == "안녕"
-    assert tokenizer.decode(second.source) == "안녕 네. 밥 먹었어?"
+    assert tokenizer.decode(second.source) == "밥 먹었어? 네. 안녕"
     assert BOT in second.source
     assert examples([talk], tokenizer, preset("default"), last_turn_only=True) == [second]
 

@@ -45,9 +45,10 @@ def test_people_change_the_subject() -> None:
     epoch = Mixture(conversations=talks, families=[], topic_changes=0.5).epoch(0, 1)
     changed = [talk for talk in epoch if talk.context]
     assert 70 < len(changed) < 130
+    assert {talk.context for talk in changed} == {2, 4, 6}
     for talk in changed:
         [(context, reply)] = talk.examples()
-        assert len(context) == 3
+        assert len(context) == talk.context + 1
         assert reply == context[-1].replace("?", ".")
 
 

@@ -29,4 +29,4 @@ class Conversation:
 
     def after(self, other: "Conversation") -> "Conversation":
         """This conversation, begun where ``other`` has ended: people change the subject."""
-        return replace(self, turns=other.turns + self.turns, context=len(other.turns))
+        return replace(self, turns=other.turns + self.turns, context=len(other.turns) + self.context)
