@@ -37,7 +37,7 @@ def likelihood(scores: TokenScores, rows: Sequence[Example], tokenizer: Tokenize
     }
 
 
-def hits_at_1(scores: TokenScores, rows: Sequence[Example], *, limit: int = 100, seed: int = 0) -> float:
+def hits_at_1(scores: TokenScores, rows: Sequence[Example], *, limit: int = 300, seed: int = 0) -> float:
     """Share of ``rows`` whose true reply is likelier, by nats a token, than 19 other replies drawn from ``rows``.
 
     At most ``limit`` of the rows are asked, always the same ones. Chance gives 0.05.
