@@ -1,0 +1,60 @@
+"""A small model's report, from its figures to its page."""
+
+from pathlib import Path
+
+import pytest
+
+from model.checkpoint import load_checkpoint
+from model.engine import load_engine
+from tests.checkpoints import random_checkpoint
+from training.corpus import Conversation
+from training.mixture import Mixture, split_of
+from training.report import make_report, prompts, reply_figures
+from training.report_page import report_page
+
+HELD_OUT = [group for group in map(str, range(2_000)) if split_of(group) == "test"][:12]
+TRAINED = [group for group in map(str, range(2_000)) if split_of(group) == "train"][:12]
+
+
+def talk(group: str) -> Conversation:
+    turns = (f"안녕 {group}", "<owner>님이 만든 챗봇이에요.", "배고파", f"{group} 드세요.")
+    return Conversation(source="dialogues", group=group, turns=turns, kind="smalltalk")
+
+
+@pytest.fixture(scope="module")
+def mixture() -> Mixture:
+    return Mixture(conversations=[talk(group) for group in (*TRAINED, *HELD_OUT)], families=[])
+
+
+def test_a_report_has_every_figure_and_its_page_shows_them(mixture: Mixture, tmp_path: Path) -> None:
+    random_checkpoint(tmp_path)
+    report = make_report({"tiny": (load_checkpoint(tmp_path), load_engine(tmp_path))}, mixture)
+    tiny = report["subjects"]["tiny"]
+    assert report["prompts"] == 24
+    assert tiny["by_source"]["dialogues"]["examples"] == 24
+    assert set(tiny["by_turn"]) == {"1", "2"}
+    assert -1 < tiny["context_gain"] < 1
+    assert 0 <= tiny["by_source"]["dialogues"]["hits_at_1"] <= 1
+    # The corpus is its own measure: it names itself just where the true reply does.
+    corpus = report["subjects"]["corpus"]["replies"]
+    assert (corpus["identity_recall"], corpus["false_identity"], corpus["identity_prompts"]) == (1.0, 0.0, 12)
+
+    page = report_page(report)
+    assert f"{tiny['by_source']['dialogues']['bits_per_character']:.3f}" in page
+    assert "너는 누구니?" in page
+    assert "<owner>" not in page
+    assert "http" not in page
+
+
+def test_prompts_are_held_out_contexts_once_each(mixture: Mixture) -> None:
+    asked = prompts(mixture.held_out("test"))
+    assert asked == prompts(mixture.held_out("test"))
+    assert len(set(asked)) == len(asked) == 24
+    assert {prompt.context[0].split()[1] for prompt in asked} == set(HELD_OUT)
+    assert len(prompts(mixture.held_out("test"), limit=5)) == 5
+
+
+def test_naming_itself_unasked_is_counted(mixture: Mixture) -> None:
+    asked = prompts(mixture.held_out("test"))
+    figures = reply_figures(["저는 <bot>입니다."] * len(asked), asked)
+    assert (figures["identity_recall"], figures["false_identity"]) == (1.0, 1.0)
