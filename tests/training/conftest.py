@@ -1,10 +1,12 @@
 """A corpus small enough to be learned by heart in seconds."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model.config import DEFAULT, PRESETS, ModelConfig
 from training.corpus import Conversation
 from training.mixture import Mixture
 from training.options import TrainingOptions
@@ -26,6 +28,11 @@ def conversations() -> list[Conversation]:
     ]
 
 
+def pairs_mixture() -> Mixture:
+    """All of them, as one run's data."""
+    return Mixture(conversations=conversations(), families=[], topic_changes=0)
+
+
 @pytest.fixture(scope="session")
 def pairs() -> dict[str, str]:
     return PAIRS
@@ -33,28 +40,31 @@ def pairs() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def mixture() -> Mixture:
-    return Mixture(conversations=conversations(), families=[], topic_changes=0)
+    return pairs_mixture()
+
+
+OPTIONS = TrainingOptions(
+    preset="tiny", epochs=3, batch_size=16, peak_rate=5e-3, warmup_steps=5, vocabulary_size=400, dropout=0.1
+)
 
 
 @pytest.fixture
 def options() -> TrainingOptions:
-    return TrainingOptions(
-        preset="tiny", epochs=3, batch_size=16, peak_rate=5e-3, warmup_steps=5, vocabulary_size=400, dropout=0.1
-    )
+    return OPTIONS
+
+
+def tiny() -> ModelConfig:
+    """A shape that trains in seconds."""
+    return replace(
+        DEFAULT, d_model=32, heads=2, key_dim=16, feed_forward=64, encoder_layers=1, decoder_layers=1, max_source=32,
+        max_target=48,
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A preset that trains in seconds."""
-    from dataclasses import replace
-
-    from model.config import DEFAULT, PRESETS
-
-    tiny = replace(
-        DEFAULT, d_model=32, heads=2, key_dim=16, feed_forward=64, encoder_layers=1, decoder_layers=1, max_source=32,
-        max_target=48,
-    )  # fmt: skip
-    monkeypatch.setitem(PRESETS, "tiny", tiny)
+    """That shape as a preset."""
+    monkeypatch.setitem(PRESETS, "tiny", tiny())
 
 
 @pytest.fixture
