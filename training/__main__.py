@@ -5,12 +5,14 @@ import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from training.faults import clear_errors
 from training.options import TrainingOptions
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
@@ -30,6 +32,9 @@ def train(
     preset: Annotated[str, typer.Option(help="Shape of the model: default, small or original.")] = _DEFAULTS.preset,
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
+    aihub: Annotated[
+        Path | None, typer.Option(help="감성대화 말뭉치 of AI Hub: its zip, JSON or XLSX files, or their folder.")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--from", help="Begin from this checkpoint's weights, with its shape and tokenizer.")
     ] = None,
@@ -56,9 +61,9 @@ def train(
         str, typer.Option(help="float32, mixed_bfloat16, or auto: what this processor is fast at.")
     ] = ("auto"),
 ) -> None:
-    """Train a checkpoint on our own corpus, and on public sets and files of your own where given."""
+    """Train a checkpoint on our own corpus, and on public sets, AI Hub's corpus and files of your own where given."""
     from model.checkpoint import load_checkpoint
-    from training.corpus import read_jsonlines, read_own, read_public
+    from training.corpus.gathering import gather
     from training.hardware import fastest_precision
     from training.mixture import Mixture
     from training.trainer import train as run
@@ -81,24 +86,23 @@ def train(
         seed=seed,
         precision=fastest_precision() if precision == "auto" else precision,
     )
-    with _clear_errors():
-        dialogues, families = read_own()
-        conversations = [*dialogues]
-        licences = {"own corpus": "CC BY 4.0"}
-        if public is not None:
-            conversations += read_public(public)
-            licences |= {"public sets of training/corpus/public.toml": "MIT"}
-        for path in data or []:
-            conversations += read_jsonlines(path)
-            licences |= {path.name: "the operator's own"}
+    with clear_errors():
+        corpora = gather(public, data or [], aihub)
+        if corpora.aihub:
+            print(_counted(corpora.aihub), file=sys.stderr)
         mixture = Mixture(
-            conversations=conversations,
-            families=families,
+            conversations=corpora.conversations,
+            families=corpora.families,
             draws_per_family=draws_per_family,
             topic_changes=topic_changes,
         )
         begin_from = None if checkpoint is None else load_checkpoint(checkpoint)
-        provenance = {"licences": licences, "command": _command(), "commit": _commit()}
+        provenance = {
+            "licences": corpora.licences,
+            "aihub": dict(corpora.aihub),
+            "command": _command(),
+            "commit": _commit(),
+        }
         card = run(
             options,
             mixture,
@@ -128,7 +132,7 @@ def evaluate(
     from training.evaluation import hits_at_1, likelihood, shuffled
     from training.loss import TokenScores
 
-    with _clear_errors():
+    with clear_errors():
         kept = load_checkpoint(checkpoint)
         rows = examples(read_jsonlines(data), kept.tokenizer, kept.config, last_turn_only=last_turn_only)
         if not rows:
@@ -156,7 +160,7 @@ def split(
 
     if name not in ("validation", "test"):
         raise typer.BadParameter("choose validation or test", param_hint="--split")
-    with _clear_errors():
+    with clear_errors():
         dialogues, families = read_own()
         conversations = dialogues + (read_public(public) if public else [])
         held_out = Mixture(conversations=conversations, families=families).held_out(name)  # type: ignore[arg-type]
@@ -168,21 +172,8 @@ def split(
             print(f"{path}: {len(part)} conversations")
 
 
-class _clear_errors:  # noqa: N801 - reads as a statement
-    """A fault of the input is one line and exit code 2, not a traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from model.checkpoint import CheckpointError
-        from model.config import ConfigError
-        from training.corpus import CorpusError
-        from training.trainer import TrainingError
-
-        if isinstance(error, CheckpointError | ConfigError | CorpusError | TrainingError):
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
+def _counted(counts: Counter[str]) -> str:
+    return "AI Hub: " + ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
 
 
 def _command() -> str:
