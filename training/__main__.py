@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from training.commands.fetch import fetch
 from training.faults import clear_errors
 from training.options import TrainingOptions
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(fetch)
 _DEFAULTS = TrainingOptions()
 
 
