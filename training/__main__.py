@@ -5,13 +5,13 @@ import os
 import shlex
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from training.commands.corpora import corpora
 from training.commands.fetch import fetch
 from training.faults import clear_errors
 from training.options import TrainingOptions
@@ -25,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(fetch)
+app.command()(corpora)
 _DEFAULTS = TrainingOptions()
 
 
@@ -89,19 +90,19 @@ def train(
         precision=fastest_precision() if precision == "auto" else precision,
     )
     with clear_errors():
-        corpora = gather(public, data or [], aihub)
-        if corpora.aihub:
-            print(_counted(corpora.aihub), file=sys.stderr)
+        gathering = gather(public, data or [], aihub)
+        for line in gathering.notes():
+            print(line, file=sys.stderr)
         mixture = Mixture(
-            conversations=corpora.conversations,
-            families=corpora.families,
+            conversations=gathering.conversations,
+            families=gathering.families,
             draws_per_family=draws_per_family,
             topic_changes=topic_changes,
         )
         begin_from = None if checkpoint is None else load_checkpoint(checkpoint)
         provenance = {
-            "licences": corpora.licences,
-            "aihub": dict(corpora.aihub),
+            "licences": gathering.licences,
+            "aihub": dict(gathering.aihub),
             "command": _command(),
             "commit": _commit(),
         }
@@ -172,10 +173,6 @@ def split(
             lines = [json.dumps({"turns": conversation.turns}, ensure_ascii=False) + "\n" for conversation in part]
             path.write_text("".join(lines), encoding="utf-8")
             print(f"{path}: {len(part)} conversations")
-
-
-def _counted(counts: Counter[str]) -> str:
-    return "AI Hub: " + ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in counts.items())
 
 
 def _command() -> str:
