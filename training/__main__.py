@@ -98,7 +98,8 @@ def train(
             families=gathering.families,
             draws_per_family=draws_per_family,
             topic_changes=topic_changes,
-        )
+        ).cleaned()
+        print(f"cleaning: {mixture.cleaning}", file=sys.stderr)
         begin_from = None if checkpoint is None else load_checkpoint(checkpoint)
         provenance = {
             "licences": gathering.licences,

@@ -202,6 +202,7 @@ def _card(
         "config": config.to_dict(),
         "parameters": parameters(config),
         "corpus": sources,
+        "cleaning": mixture.cleaning,
         **provenance,
         "epochs": rows,
     }
