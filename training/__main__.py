@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from training.commands.corpora import corpora
+from training.commands.explore import explore
 from training.commands.fetch import fetch
 from training.faults import clear_errors
 from training.options import TrainingOptions
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(fetch)
 app.command()(corpora)
+app.command()(explore)
 _DEFAULTS = TrainingOptions()
 
 
