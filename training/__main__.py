@@ -11,6 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
+from training.commands.corpora import corpora
+from training.commands.explore import explore
+from training.commands.fetch import fetch
+from training.commands.report import report
+from training.faults import clear_errors
 from training.options import TrainingOptions
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
@@ -21,6 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(fetch)
+app.command()(corpora)
+app.command()(explore)
+app.command()(report)
 _DEFAULTS = TrainingOptions()
 
 
@@ -30,6 +39,9 @@ def train(
     preset: Annotated[str, typer.Option(help="Shape of the model: default, small or original.")] = _DEFAULTS.preset,
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
+    aihub: Annotated[
+        Path | None, typer.Option(help="감성대화 말뭉치 of AI Hub: its zip, JSON or XLSX files, or their folder.")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--from", help="Begin from this checkpoint's weights, with its shape and tokenizer.")
     ] = None,
@@ -56,9 +68,9 @@ def train(
         str, typer.Option(help="float32, mixed_bfloat16, or auto: what this processor is fast at.")
     ] = ("auto"),
 ) -> None:
-    """Train a checkpoint on our own corpus, and on public sets and files of your own where given."""
+    """Train a checkpoint on our own corpus, and on public sets, AI Hub's corpus and files of your own where given."""
     from model.checkpoint import load_checkpoint
-    from training.corpus import read_jsonlines, read_own, read_public
+    from training.corpus.gathering import gather
     from training.hardware import fastest_precision
     from training.mixture import Mixture
     from training.trainer import train as run
@@ -81,24 +93,24 @@ def train(
         seed=seed,
         precision=fastest_precision() if precision == "auto" else precision,
     )
-    with _clear_errors():
-        dialogues, families = read_own()
-        conversations = [*dialogues]
-        licences = {"own corpus": "CC BY 4.0"}
-        if public is not None:
-            conversations += read_public(public)
-            licences |= {"public sets of training/corpus/public.toml": "MIT"}
-        for path in data or []:
-            conversations += read_jsonlines(path)
-            licences |= {path.name: "the operator's own"}
+    with clear_errors():
+        gathering = gather(public, data or [], aihub)
+        for line in gathering.notes():
+            print(line, file=sys.stderr)
         mixture = Mixture(
-            conversations=conversations,
-            families=families,
+            conversations=gathering.conversations,
+            families=gathering.families,
             draws_per_family=draws_per_family,
             topic_changes=topic_changes,
-        )
+        ).cleaned()
+        print(f"cleaning: {mixture.cleaning}", file=sys.stderr)
         begin_from = None if checkpoint is None else load_checkpoint(checkpoint)
-        provenance = {"licences": licences, "command": _command(), "commit": _commit()}
+        provenance = {
+            "licences": gathering.licences,
+            "aihub": dict(gathering.aihub),
+            "command": _command(),
+            "commit": _commit(),
+        }
         card = run(
             options,
             mixture,
@@ -128,7 +140,7 @@ def evaluate(
     from training.evaluation import hits_at_1, likelihood, shuffled
     from training.loss import TokenScores
 
-    with _clear_errors():
+    with clear_errors():
         kept = load_checkpoint(checkpoint)
         rows = examples(read_jsonlines(data), kept.tokenizer, kept.config, last_turn_only=last_turn_only)
         if not rows:
@@ -154,8 +166,9 @@ def split(
     from training.corpus import read_own, read_public
     from training.mixture import Mixture
 
-    _check_split(name)
-    with _clear_errors():
+    if name not in ("validation", "test"):
+        raise typer.BadParameter("choose validation or test", param_hint="--split")
+    with clear_errors():
         dialogues, families = read_own()
         conversations = dialogues + (read_public(public) if public else [])
         held_out = Mixture(conversations=conversations, families=families).held_out(name)  # type: ignore[arg-type]
@@ -165,61 +178,6 @@ def split(
             lines = [json.dumps({"turns": conversation.turns}, ensure_ascii=False) + "\n" for conversation in part]
             path.write_text("".join(lines), encoding="utf-8")
             print(f"{path}: {len(part)} conversations")
-
-
-@app.command()
-def report(
-    out: Annotated[Path, typer.Option(help="Folder to write report.html and report.json to.")],
-    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
-    baseline: Annotated[list[Path] | None, typer.Option(help="More checkpoints to set beside it.")] = None,
-    public: Annotated[Path | None, typer.Option(help="Folder with the public sets.")] = None,
-    name: Annotated[str, typer.Option("--split", help="validation or test.")] = "test",
-) -> None:
-    """Measure a checkpoint on held-out data, beside retrieval and other checkpoints: one HTML page, one JSON file."""
-    from model.checkpoint import PRETRAINED, load_checkpoint
-    from model.engine import load_engine
-    from training.corpus import read_own, read_public
-    from training.mixture import Mixture
-    from training.report import make_report
-    from training.report_page import report_page
-
-    _check_split(name)
-    with _clear_errors():
-        dialogues, families = read_own()
-        conversations = dialogues + (read_public(public) if public else [])
-        subjects = {}
-        for folder in (checkpoint or PRETRAINED, *(baseline or [])):
-            kept = load_checkpoint(folder)
-            kind = "ctranslate2" if kept.config.heads * kept.config.key_dim == kept.config.d_model else "tensorflow"
-            label = f"{kept.card.get('name', folder.name)} ({kept.hash[:6]})"
-            subjects[label] = (kept, load_engine(folder, kind, threads=os.cpu_count() or 1))  # type: ignore[arg-type]
-        made = make_report(subjects, Mixture(conversations=conversations, families=families), split=name)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "report.json").write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        (out / "report.html").write_text(report_page(made), encoding="utf-8")
-    print(out / "report.html")
-
-
-def _check_split(name: str) -> None:
-    if name not in ("validation", "test"):
-        raise typer.BadParameter("choose validation or test", param_hint="--split")
-
-
-class _clear_errors:  # noqa: N801 - reads as a statement
-    """A fault of the input is one line and exit code 2, not a traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        from model.checkpoint import CheckpointError
-        from model.config import ConfigError
-        from training.corpus import CorpusError
-        from training.trainer import TrainingError
-
-        if isinstance(error, CheckpointError | ConfigError | CorpusError | TrainingError):
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
 
 
 def _command() -> str:

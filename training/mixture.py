@@ -4,10 +4,11 @@ import hashlib
 import random
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 from training.corpus import Conversation, Family
+from training.corpus.cleaning import clean
 
 Split = Literal["train", "validation", "test"]
 
@@ -40,12 +41,19 @@ class Mixture:
     conversations: list[Conversation]
     families: list[Family]
     draws_per_family: int = 30
+    # What was tidied and left out before; it is written on the checkpoint's card.
+    cleaning: dict[str, int] = field(default_factory=dict)
     # Share of an epoch's conversations that come after another one, of these the share that comes after a second, and a
     # third: without them a model clings to what was said first.
     topic_changes: float = 0.5
     # How often an epoch has a source's conversations, by chance where it is no whole number: the few dialogues carry
     # all that is learned of context, and songys' many pairs, half of them about parting, answer in general terms.
     repeats: dict[str, float] = field(default_factory=lambda: {"dialogues": 2, "songys": 0.4})
+
+    def cleaned(self) -> Self:
+        """This mixture with what ``training.corpus.cleaning`` lets pass; nothing changes sides."""
+        kept, counts = clean(self.conversations, split_of)
+        return replace(self, conversations=kept, cleaning=counts)
 
     def epoch(self, seed: int, number: int) -> list[Conversation]:
         """The training conversations of epoch ``number``; the same for the same ``seed``."""

@@ -203,6 +203,7 @@ def _card(
         "config": config.to_dict(),
         "parameters": parameters(config),
         "corpus": sources,
+        "cleaning": mixture.cleaning,
         **provenance,
         "epochs": rows,
     }

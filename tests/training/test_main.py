@@ -42,3 +42,14 @@ def test_split_writes_what_was_held_out(tmp_path: Path) -> None:
     lines = (tmp_path / "test-dialogues.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) > 10
     assert all(len(json.loads(line)["turns"]) >= 2 for line in lines)
+
+
+def test_corpora_are_shown_with_what_they_may_be_used_for(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text('{"turns": ["안녕", "반가워요."]}\n', encoding="utf-8")
+    ran = run("corpora", "--data", str(mine))
+    assert ran.returncode == 0
+    assert "CC BY 4.0" in ran.stdout and "families" in ran.stdout
+    assert "the operator's own" in ran.stdout
+    missing = run("corpora", "--aihub", str(tmp_path / "none"))
+    assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)

@@ -13,7 +13,8 @@ class Conversation:
 
     ``group`` names what goes to training, validation or test as a whole: a family, a dialogue, or all pairs that
     share one reply. Bot turns may hold ``<owner>`` and ``<bot>``. The first ``context`` turns are only that: nothing is
-    learned of how to say them.
+    learned of how to say them. ``emotion`` is one of the codes E10–E69; ``situation``, ``age`` and ``gender`` are
+    Korean words (가족관계, 청년, 여성) about the person who speaks, where the source tells.
     """
 
     source: str
@@ -21,6 +22,9 @@ class Conversation:
     turns: tuple[str, ...]
     kind: str = ""
     emotion: str | None = None
+    situation: str | None = None
+    age: str | None = None
+    gender: str | None = None
     context: int = 0
 
     def examples(self) -> list[tuple[tuple[str, ...], str]]:

@@ -86,6 +86,9 @@ def _dialogue(record: dict[str, Any], where: str) -> Conversation:
             turns=turns,
             kind=record["kind"],
             emotion=record.get("emotion"),
+            situation=record.get("situation"),
+            age=record.get("age"),
+            gender=record.get("gender"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{where}: not a dialogue: {error!r}") from None

@@ -15,12 +15,18 @@ _OTHER_IDENTITY = re.compile(r"위로봇|로봇")
 
 
 def read_public(folder: Path) -> list[Conversation]:
-    """All sets of the manifest from ``folder``; ``CorpusError`` where one is missing or is not what it should be."""
+    """All sets of the manifest from ``folder``; ``CorpusError`` where one is missing or is not what it should be.
+
+    A set that cannot be fetched may be missing, as long as another is there.
+    """
     conversations: list[Conversation] = []
-    for name, entry in tomllib.loads(MANIFEST.read_text(encoding="utf-8")).items():
+    manifest = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    for name, entry in manifest.items():
         path = folder / entry["file"]
         if not path.is_file():
-            raise CorpusError(f"{path} is missing: training/corpus/README.md tells where to get it")
+            if "url" not in entry and any((folder / other["file"]).is_file() for other in manifest.values()):
+                continue
+            raise CorpusError(f"{path} is missing: python -m training fetch --out {folder}")
         if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
             raise CorpusError(f"{path} is not the file that training/corpus/public.toml names (sha256 differs)")
         conversations += [

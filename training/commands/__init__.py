@@ -1,0 +1,1 @@
+"""Commands of ``python -m training``, each in a file of its own."""

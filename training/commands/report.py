@@ -1,0 +1,43 @@
+"""``python -m training report``: every figure that says whether a checkpoint is worth talking to."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.faults import clear_errors
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="Folder to write report.html and report.json to.")],
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
+    baseline: Annotated[list[Path] | None, typer.Option(help="More checkpoints to set beside it.")] = None,
+    public: Annotated[Path | None, typer.Option(help="Folder with the public sets.")] = None,
+    name: Annotated[str, typer.Option("--split", help="validation or test.")] = "test",
+) -> None:
+    """Measure a checkpoint on held-out data, beside retrieval and other checkpoints: one HTML page, one JSON file."""
+    from model.checkpoint import PRETRAINED, load_checkpoint
+    from model.engine import load_engine
+    from training.corpus.gathering import gather
+    from training.mixture import Mixture
+    from training.report import make_report
+    from training.report_page import report_page
+
+    if name not in ("validation", "test"):
+        raise typer.BadParameter("choose validation or test", param_hint="--split")
+    with clear_errors():
+        gathered = gather(public)
+        mixture = Mixture(conversations=gathered.conversations, families=gathered.families)
+        subjects = {}
+        for folder in (checkpoint or PRETRAINED, *(baseline or [])):
+            kept = load_checkpoint(folder)
+            kind = "ctranslate2" if kept.config.heads * kept.config.key_dim == kept.config.d_model else "tensorflow"
+            label = f"{kept.card.get('name', folder.name)} ({kept.hash[:6]})"
+            subjects[label] = (kept, load_engine(folder, kind, threads=os.cpu_count() or 1))  # type: ignore[arg-type]
+        made = make_report(subjects, mixture, split=name)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "report.json").write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        (out / "report.html").write_text(report_page(made), encoding="utf-8")
+    print(out / "report.html")

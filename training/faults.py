@@ -1,0 +1,27 @@
+"""What a command does with a fault of its input."""
+
+import sys
+
+
+class clear_errors:  # noqa: N801 - reads as a statement
+    """A fault of the input is one line and exit code 2, not a traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and isinstance(error, _faults(error)):
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+
+def _faults(error: BaseException) -> tuple[type[Exception], ...]:
+    from training.corpus import CorpusError
+
+    if isinstance(error, CorpusError):  # commands that only read a corpus load no TensorFlow
+        return (CorpusError,)
+    from model.checkpoint import CheckpointError
+    from model.config import ConfigError
+    from training.trainer import TrainingError
+
+    return (CheckpointError, ConfigError, TrainingError)
