@@ -24,8 +24,9 @@ def tidy(text: str) -> str:
 def source_ids(tokenizer: Tokenizer, turns: Sequence[str], max_length: int) -> list[int]:
     """The encoder's input for ``turns``: ``[user, bot, …, user]``, oldest first, the last one to be answered.
 
-    The ids have them newest first, each turn's own tokens in the order of speech. At most ``max_length`` ids. What does not fit is left out from the oldest side, whole exchanges at a time; of a
-    message that is too long by itself its end is kept, where the question usually stands.
+    The ids have them newest first, each turn's own tokens in the order of speech. At most ``max_length`` ids: what does
+    not fit is left out from the oldest side, whole exchanges at a time; of a message that is too long by itself its end
+    is kept, where the question usually stands.
 
     Raises:
         ValueError: the turns do not end with the user's, or are none.

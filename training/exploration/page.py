@@ -35,8 +35,8 @@ def write_page(found: Survey, pictures: Mapping[str, str], title: str, notes: Se
         )
         + "<p class=note>Turns: mean length in characters.</p>",
         "Lengths": f"<p>The encoder reads {found.source_limit} tokens: the context of {found.shortened_sources:,} "
-        f"replies is shortened to fit. The decoder writes {found.target_limit}: {found.shortened_targets:,} replies are "
-        "cut.</p>",
+        f"replies is shortened to fit. The decoder writes {found.target_limit}: {found.shortened_targets:,} replies "
+        "are cut.</p>",
         "Replies": "<div class=tables><div><h3>Most frequent</h3>"
         + _table(("reply", "times"), ((reply, f"{times:,}") for reply, times in found.frequent_replies))
         + "</div><div><h3>Most odd</h3>"
