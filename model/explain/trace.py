@@ -56,7 +56,7 @@ def trace(transformer: Transformer, source: np.ndarray, target: np.ndarray) -> T
 def _look(
     layer: BaseAttention, x: Tensor, keys_values: KeysValues | None, mask: Tensor | np.ndarray
 ) -> tuple[Tensor, Tensor]:
-    """An attention in its residual branch: the new ``x``, and the weights. Without ``keys_values`` it looks at ``x``."""
+    """An attention in its residual branch: the new ``x``, and the weights. No ``keys_values``: it looks at itself."""
     inner = layer.residual.enter(x)
     y, weights = layer.attention.attend(inner, keys_values or layer.attention.keys_values(inner), mask)
     return layer.residual.leave(x, y), weights
