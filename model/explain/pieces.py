@@ -22,7 +22,8 @@ class Piece(NamedTuple):
     @property
     def label(self) -> str:
         """The text where it stands alone, as at an axis; an ending has a hyphen, as in a grammar: ``-었어요``."""
-        return f"-{self.text}" if self.glued and self.text[0].isalpha() else self.text
+        ending = self.glued and self.text[0].isalpha() and not self.text.startswith("U+")
+        return f"-{self.text}" if ending else self.text
 
 
 def pieces(tokenizer: Tokenizer, ids: Sequence[int], *, owner: str, bot: str) -> list[Piece]:

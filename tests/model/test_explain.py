@@ -15,7 +15,7 @@ from keras import ops
 from matplotlib.image import imread
 
 from model.attention import KeysValues, MultiHeadAttention, Tensor
-from model.checkpoint import Checkpoint, load_checkpoint
+from model.checkpoint import PRETRAINED, Checkpoint, load_checkpoint
 from model.config import ModelConfig, preset
 from model.decoding import make_decoder
 from model.explain.explanation import Explanation, explain
@@ -117,7 +117,7 @@ def test_a_decoded_reply_was_looked_for_where_the_trace_says(
 
 
 def test_rows_are_what_was_written_columns_what_was_read(explanation: Explanation) -> None:
-    assert [piece.text for piece in explanation.decoder.columns][0] == "[START]"
+    assert explanation.decoder.columns[0].text == "[START]"
     assert [piece.text for piece in explanation.cross.rows][-2:] == ["Yeonjun", "[END]"]
     assert explanation.decoder.rows == explanation.cross.rows
     assert explanation.encoder.rows == explanation.cross.columns
@@ -142,8 +142,13 @@ def test_tokens_are_shown_as_a_person_reads_them(tokenizer: Tokenizer) -> None:
     assert spelled[-3:] == ["-뷁¹", "-뷁²", "-뷁³"]
     assert labels([7 + 0xEC, 7 + 0x41, 7 + 0x0A]) == ["0xEC", "-A", "U+000A"]
     assert labels(tokenizer.encode("\u200d"))[-3:] == ["U+200D¹", "U+200D²", "U+200D³"]
-    words = tokenizer.encode("오늘 면접 봤는데 망했어 ㅠㅠ")
-    assert "".join(label.removeprefix("-") for label in labels(words)) == "오늘면접봤는데망했어ㅠㅠ"
+
+
+def test_endings_hang_on_their_word() -> None:
+    tokenizer = load_checkpoint(PRETRAINED).tokenizer
+    shown = pieces(tokenizer, tokenizer.encode("운전면허 드디어 땄다!!"), owner="이연준", bot="말벗")
+    assert [piece.label for piece in shown] == ["운전", "-면", "-허", "드디어", "␣", "-땄", "-다", "!", "!"]
+    assert [piece.text for piece in shown if not piece.glued] == ["운전", "드디어", "␣"]
 
 
 def test_no_piece_is_empty_and_every_id_has_one(tokenizer: Tokenizer) -> None:
@@ -154,8 +159,9 @@ def test_no_piece_is_empty_and_every_id_has_one(tokenizer: Tokenizer) -> None:
 
 def test_a_page_is_whole_and_asks_no_other_address(explanation: Explanation) -> None:
     text = page(explanation, "encoder")
-    assert not re.search(r"https?:|//[a-z]|@import|url\(", text)
-    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    before, content, after = re.split(r'(?<=id="data">)(.*?)(?=</script>)', text, maxsplit=1, flags=re.DOTALL)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(|src=|href=", before + after)
+    data = json.loads(content)
     assert (data["begin"], data["message"], data["reply"]) == ("encoder", "ok", "</script>")
     for name in ("cross", "encoder", "decoder"):
         heat_map, packed = getattr(explanation, name), data["maps"][name]
@@ -191,10 +197,12 @@ def test_the_command_answers_as_reply_does(checkpoint_folder: Path, tmp_path: Pa
         [sys.executable, "-m", "model", "reply", *here], input=turns, capture_output=True, text=True
     )
     assert ran.stdout.strip() == json.loads(replied.stdout)["reply"]
-    assert "따뜻한" in (tmp_path / "look.html").read_text(encoding="utf-8").replace('",true,false],["', "")
+    assert '["[BOT]",false,true]' in (tmp_path / "look.html").read_text(encoding="utf-8"), (
+        "the history was read as well"
+    )
 
 
-def test_faults_are_one_line_and_exit_code_2(checkpoint_folder: Path, tmp_path: Path) -> None:
+def test_faults_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
     without_tensorflow = (
         "import sys; sys.modules['tensorflow'] = None\n"
         "sys.argv = ['model', 'explain', '안녕', '--out', sys.argv[1]]\n"
