@@ -27,6 +27,14 @@ class EngineChoice(StrEnum):
     tensorflow = "tensorflow"
 
 
+class Attention(StrEnum):
+    """The three attentions of a Transformer."""
+
+    cross = "cross"
+    encoder = "encoder"
+    decoder = "decoder"
+
+
 class Method(StrEnum):
     """Ways to search for a reply."""
 
@@ -107,6 +115,69 @@ def reply(
             text = fill_names(answer.text, owner=owner, bot=bot)
             line = {"reply": text, "tokens": answer.tokens, "score": round(answer.score, 4)}
             print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+@app.command()
+def explain(
+    message: Annotated[str, typer.Argument(help="What the user says.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="FILE.png: a picture; FILE.html: a page to explore, all in one file.")],
+    history: Annotated[
+        list[str] | None, typer.Option(help="What was said before; once for each turn: user, bot, …, bot.")
+    ] = None,
+    attention: Annotated[
+        Attention, typer.Option(help="Which attention is drawn; a page has all three and begins with it.")
+    ] = Attention.cross,
+    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
+    engine: Annotated[EngineChoice, typer.Option(help="What decodes.")] = EngineChoice.ctranslate2,
+    owner: Annotated[str, typer.Option(help="Whose chatbot it is.")] = "이연준",
+    bot: Annotated[str, typer.Option(help="The bot's name.")] = "말벗",
+) -> None:
+    """Answer one message as `reply` does, and show where the Transformer looked for each token of the answer."""
+    if out.suffix not in (".png", ".html"):
+        _fail(f"--out must end in .png or .html, not {out.name!r}")
+    if not out.absolute().parent.is_dir():
+        _fail(f"the folder {out.parent} does not exist")
+    turns = [*(history or []), message]
+    if len(turns) % 2 == 0:
+        _fail("--history takes whole exchanges: once for the user's turn, once for the bot's answer")
+    if not message.strip():
+        _fail("the message is empty")
+
+    from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint
+
+    folder = checkpoint or PRETRAINED
+    try:
+        from model.dialogue import fill_names
+        from model.engine import load_engine
+        from model.explain.explanation import explain as look_into
+        from model.options import Decoding
+
+        kept = load_checkpoint(folder)
+        decoding = Decoding(max_tokens=min(Decoding().max_tokens, kept.config.max_target))
+        if out.suffix == ".png":
+            from model.explain.picture import FontError, draw, hangul_font
+
+            try:
+                font = hangul_font()
+            except FontError as error:
+                _fail(str(error))
+        answer = load_engine(folder, engine.value).reply([turns], decoding)[0]
+    except CheckpointError as error:
+        _fail(str(error))
+    except ImportError as error:
+        package = "tensorflow" if error.name == "keras" else error.name
+        _fail(f"explain needs the package {package}, which is not installed: `make train` and `make test` install it")
+    text = fill_names(answer.text, owner=owner, bot=bot)
+    explanation = look_into(
+        kept, turns, answer.ids, reply_text=text, max_tokens=decoding.max_tokens, owner=owner, bot=bot
+    )
+    if out.suffix == ".png":
+        draw(explanation, attention.value, out, font)
+    else:
+        from model.explain.page import page
+
+        out.write_text(page(explanation, attention.value), encoding="utf-8")
+    print(text)
 
 
 def _conversations() -> Iterator[list[str]]:

@@ -30,12 +30,13 @@ class EngineReply:
 
     ``text`` may hold ``<owner>`` and ``<bot>``; keep it as it is for the history, and show ``fill_names`` of it.
     ``tokens`` counts the reply's tokens without ``[END]``; ``score`` is the mean log probability of a token, ``[END]``
-    included, in nats.
+    included, in nats. ``ids`` are those tokens, for those who look into how they came about.
     """
 
     text: str
     tokens: int
     score: float
+    ids: tuple[int, ...] = ()
 
 
 class Decoder(Protocol):
@@ -69,7 +70,8 @@ class Engine:
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
         rows = self._decode(sources, decoding, seed)
         return [
-            EngineReply(self._text(ids), len(ids), log_probability / (len(ids) + 1)) for ids, log_probability in rows
+            EngineReply(self._text(ids), len(ids), log_probability / (len(ids) + 1), tuple(ids))
+            for ids, log_probability in rows
         ]
 
     def _text(self, ids: list[int]) -> str:

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
+from training.commands.compare import compare
 from training.commands.corpora import corpora
 from training.commands.explore import explore
 from training.commands.fetch import fetch
 from training.commands.report import report
+from training.commands.votes import votes
 from training.faults import clear_errors
 from training.options import TrainingOptions
 
@@ -30,6 +32,8 @@ app.command()(fetch)
 app.command()(corpora)
 app.command()(explore)
 app.command()(report)
+app.command()(compare)
+app.command()(votes)
 _DEFAULTS = TrainingOptions()
 
 
@@ -126,7 +130,7 @@ def train(
 @app.command()
 def evaluate(
     checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder.")],
-    data: Annotated[Path, typer.Option(help='JSON lines {"turns": [user, bot, …]}.')],
+    data: Annotated[Path, typer.Option(help='JSON lines {"turns": \\[user, bot, …]}.')],
     last_turn_only: Annotated[
         bool, typer.Option("--last-turn-only", help="Score only the last reply of each.")
     ] = False,

@@ -1,6 +1,13 @@
 """What a command does with a fault of its input."""
 
 import sys
+from typing import NoReturn
+
+
+def fail(message: str) -> NoReturn:
+    """Leave with one line and exit code 2."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(2)
 
 
 class clear_errors:  # noqa: N801 - reads as a statement
@@ -11,8 +18,7 @@ class clear_errors:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and isinstance(error, _faults(error)):
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
+            fail(str(error))
 
 
 def _faults(error: BaseException) -> tuple[type[Exception], ...]:

@@ -1,0 +1,1 @@
+"""Where a reply came from: the attention that the Transformer paid while it wrote, as a picture or as a page."""
