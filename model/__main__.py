@@ -89,7 +89,7 @@ def reply(
     owner: Annotated[str, typer.Option(help="Whose chatbot it is.")] = "이연준",
     bot: Annotated[str, typer.Option(help="The bot's name.")] = "말벗",
 ) -> None:
-    """Answer conversations: JSON lines {"turns": [user, bot, …, user]} on stdin, {"reply", "tokens", "score"} out."""
+    """Answer conversations: JSON lines {"turns": \\[user, bot, …, user]} on stdin, {"reply", "tokens", "score"} out."""
     from model.checkpoint import PRETRAINED, CheckpointError
     from model.dialogue import fill_names
     from model.engine import load_engine
@@ -155,12 +155,12 @@ def explain(
         kept = load_checkpoint(folder)
         decoding = Decoding(max_tokens=min(Decoding().max_tokens, kept.config.max_target))
         if out.suffix == ".png":
-            from model.explain.picture import FontError, draw, hangul_font
+            from model.explain.fonts import hangul_font
+            from model.explain.picture import draw
 
-            try:
-                font = hangul_font()
-            except FontError as error:
-                _fail(str(error))
+            font = hangul_font()
+            if font is None:
+                _fail("no font with Hangul is installed: install fonts-nanum, or write an .html file, which needs none")
         answer = load_engine(folder, engine.value).reply([turns], decoding)[0]
     except CheckpointError as error:
         _fail(str(error))

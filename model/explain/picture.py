@@ -4,20 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 
 from model.explain.explanation import Explanation, HeatMap
+from model.explain.fonts import LATIN, drawable
 from model.explain.pieces import Piece
-
-# matplotlib reads of a collection like Noto's only the first face; the Japanese one has Hangul as well.
-HANGUL_FONTS = (
-    "NanumGothic", "NanumBarunGothic", "Noto Sans CJK KR", "Noto Sans KR", "Noto Sans CJK JP", "Apple SD Gothic Neo",
-    "AppleGothic", "Malgun Gothic", "UnDotum", "UnBatang",
-)  # fmt: skip
 
 _INK, _FAINT = "#2b2622", "#8a8178"
 _WARMTH = LinearSegmentedColormap.from_list("warmth", ["#fdfaf5", "#fbd9b5", "#f0955a", "#c2441c", "#5e1608"])
@@ -28,24 +21,6 @@ _TITLES = {
 }
 
 
-class FontError(Exception):
-    """No font with Hangul is installed; the message is one line and names one to install."""
-
-
-def hangul_font(known: Sequence[str] = HANGUL_FONTS) -> str:
-    """The first of the ``known`` fonts that is installed; ``FontError`` where none is."""
-    for name in known:
-        if name in {font.name for font in font_manager.fontManager.ttflist}:
-            return name
-    # matplotlib keeps its list from an earlier day: a font installed since then is only found by its file.
-    files = {name.replace(" ", "").lower(): name for name in known}
-    for path in sorted(font_manager.findSystemFonts()):
-        if Path(path).stem.lower().removesuffix("-regular") in files:
-            font_manager.fontManager.addfont(path)
-            return font_manager.FontProperties(fname=path).get_name()
-    raise FontError("no font with Hangul is installed: install fonts-nanum, or write an .html file, which needs none")
-
-
 def draw(explanation: Explanation, kind: str, path: Path, font: str) -> None:
     """Draw one of the three attentions (``cross``, ``encoder`` or ``decoder``) to a PNG, with labels in ``font``."""
     heat_map: HeatMap = getattr(explanation, kind)
@@ -54,7 +29,7 @@ def draw(explanation: Explanation, kind: str, path: Path, font: str) -> None:
     width, height = max(columns * cell + 2.2, 8.5), rows * cell + 1.9
     small = (width - 1.2) / heads * rows / columns if heat_map.weights.size > rows * columns else 0
     small = min(max(small, 0.7), 2.4) if small else 0
-    fonts = [font, "DejaVu Sans"]
+    fonts = [font, LATIN]
     title, row_word, column_word = _TITLES[kind]
 
     figure = Figure(figsize=(width, height + layers * (small + 0.15) + (1.5 if small else 0.9)), layout="constrained")
@@ -121,7 +96,4 @@ def _labels(row: Sequence[Piece], fonts: Sequence[str]) -> list[str]:
 
 
 def _drawable(text: str, fonts: Sequence[str]) -> str:
-    """``text`` with what no font can draw (most emoji) as its code, and nothing that would be read as a formula."""
-    faces = [FT2Font(font_manager.findfont(font)) for font in fonts]
-    shown = [c if any(face.get_char_index(ord(c)) for face in faces) else f"U+{ord(c):04X}" for c in text]
-    return "".join(shown).replace("$", r"\$")
+    return drawable(text, fonts).replace("$", r"\$")  # else it would be read as a formula

@@ -19,8 +19,9 @@ from model.checkpoint import PRETRAINED, Checkpoint, load_checkpoint
 from model.config import ModelConfig, preset
 from model.decoding import make_decoder
 from model.explain.explanation import Explanation, explain
+from model.explain.fonts import drawable, hangul_font
 from model.explain.page import page
-from model.explain.picture import FontError, draw, hangul_font
+from model.explain.picture import draw
 from model.explain.pieces import pieces
 from model.explain.trace import trace
 from model.options import Decoding
@@ -172,15 +173,15 @@ def test_a_page_is_whole_and_asks_no_other_address(explanation: Explanation) -> 
 
 @pytest.mark.parametrize("kind", ["cross", "encoder", "decoder"])
 def test_a_picture_is_drawn(explanation: Explanation, kind: str, tmp_path: Path) -> None:
-    """Hangul that no font here may have is drawn by its code, so this needs no font but matplotlib's own."""
+    """Hangul that no font here may have is drawn as dots, so this needs no font but matplotlib's own."""
     draw(explanation, kind, tmp_path / "look.png", "DejaVu Sans")
     assert min(imread(tmp_path / "look.png").shape[:2]) > 300
 
 
-def test_a_font_that_is_missing_is_named() -> None:
-    assert hangul_font(["No Such Font", "DejaVu Sans"]) == "DejaVu Sans"
-    with pytest.raises(FontError, match="fonts-nanum"):
-        hangul_font(["No Such Font"])
+def test_a_font_without_hangul_does_not_count() -> None:
+    assert hangul_font(["No Such Font"]) is None
+    assert hangul_font(["DejaVu Sans"]) is None
+    assert drawable("가 a", ["DejaVu Sans"]) == "· a"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

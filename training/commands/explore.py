@@ -27,9 +27,9 @@ def explore(
 ) -> None:
     """Show what is in a corpus: lengths, emotions, situations, replies, tokens and duplicates."""
     from model.checkpoint import PRETRAINED, load_checkpoint
+    from model.explain.fonts import hangul_font
     from training.corpus import CorpusError
     from training.exploration import draw_pictures, survey, write_page
-    from training.exploration.fonts import hangul_font
 
     with clear_errors():
         kept = load_checkpoint(checkpoint or PRETRAINED)

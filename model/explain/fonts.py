@@ -1,5 +1,6 @@
 """A font with Hangul, so that no picture shows boxes in its place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib import font_manager
@@ -9,20 +10,20 @@ _KNOWN = (
     "NanumGothic", "NanumBarunGothic", "Noto Sans CJK KR", "Noto Sans KR", "Noto Sans CJK JP", "Apple SD Gothic Neo",
     "AppleGothic", "Malgun Gothic", "UnDotum", "Baekmuk Gulim",
 )  # fmt: skip
-_FILES = ("nanumgothic", "nanumbarungothic", "notosanscjk", "notosanskr", "applesdgothicneo", "applegothic", "malgun")
 LATIN = "DejaVu Sans"  # comes with matplotlib
 
 
-def hangul_font() -> str | None:
-    """The name of an installed font with Hangul; None where there is none."""
+def hangul_font(known: Sequence[str] = _KNOWN) -> str | None:
+    """The first of the ``known`` fonts with Hangul that is installed; None where there is none."""
     listed = {font.name: font.fname for font in font_manager.fontManager.ttflist}
-    for name in _KNOWN:
+    for name in known:
         if name in listed and has("힣", Path(listed[name])):
             return name
     # matplotlib keeps its list from an earlier day: a font installed since then is only found by its file.
+    files = {name.replace(" ", "").lower() for name in known}
     for path in sorted(map(Path, font_manager.findSystemFonts())):
         stem = path.stem.lower().replace("-", "").removesuffix("regular")
-        if stem in _FILES and has("힣", path):
+        if any(file.startswith(stem) for file in files) and has("힣", path):
             font_manager.fontManager.addfont(path)
             return font_manager.FontProperties(fname=path).get_name()
     return None
@@ -36,7 +37,7 @@ def has(character: str, path: Path) -> bool:
         return False
 
 
-def drawable(text: str, families: list[str]) -> str:
-    """``text`` with a dot for every character that none of the ``families`` has."""
+def drawable(text: str, families: Sequence[str]) -> str:
+    """``text`` with a dot for every character that none of the ``families`` has (most emoji)."""
     paths = [Path(font_manager.findfont(family)) for family in families]
     return "".join(c if any(has(c, path) for path in paths) else "·" for c in text)
