@@ -26,8 +26,17 @@ def crisis_reply(turn: Turn) -> Reply:
     return Reply("crisis", text, raw=text)
 
 
-def in_crisis(turn: Turn) -> bool:
-    """A crisis is within the history of `turn`."""
+def apology_reply(turn: Turn) -> Reply:
+    """What is said when the model had no answer."""
+    return crisis_reply(turn) if _in_crisis(turn) else Reply("apology", texts.APOLOGY)
+
+
+def withheld_reply(turn: Turn) -> Reply:
+    """What is said when nothing that the model wrote may leave."""
+    return crisis_reply(turn) if _in_crisis(turn) else Reply("withheld", texts.WITHHELD)
+
+
+def _in_crisis(turn: Turn) -> bool:
     return any(exchange.kind == "crisis" for exchange in turn.history)
 
 

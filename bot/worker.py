@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot import texts
-from bot.care import crisis_reply, fixed_reply, in_crisis, needs_reminder
+from bot.care import apology_reply, fixed_reply, needs_reminder, withheld_reply
+from bot.decency import may_leave
 from bot.errors import BotError, SettingsError
 from bot.mailbox import Mailbox, Reply, Turn
 from bot.settings import Settings
@@ -156,15 +157,20 @@ class Worker:
         # Else the claim runs out, and the next try begins with whoever takes it over.
 
     async def _commit(self, turn: Turn, decoded: EngineReply, batch: int, seconds: float) -> None:
-        if not decoded.text.strip():
+        candidates = [candidate for candidate in (decoded, *decoded.others) if candidate.text.strip()]
+        if not candidates:
             await self._bury(turn, "blank reply")
             return
-        settings = self._settings
-        text = fill_names(decoded.text, owner=settings.owner, bot=settings.bot_name)
-        reply = Reply("model", text, raw=decoded.text)
+        fit = next((candidate for candidate in candidates if may_leave(candidate.text)), None)
+        reply = self._worded(turn, fit.text) if fit else withheld_reply(turn)
+        await self._settle(turn, reply, tokens=(fit or decoded).tokens, batch=batch, decoding=seconds)
+
+    def _worded(self, turn: Turn, raw: str) -> Reply:
+        """The model's words as the user reads them."""
+        text = fill_names(raw, owner=self._settings.owner, bot=self._settings.bot_name)
         if needs_reminder(turn):
-            reply = Reply("careful", f"{text}\n\n{texts.REMINDER}", raw=decoded.text)
-        await self._settle(turn, reply, tokens=decoded.tokens, batch=batch, decoding=seconds)
+            return Reply("careful", f"{text}\n\n{texts.REMINDER}", raw=raw)
+        return Reply("model", text, raw=raw)
 
     async def _settle(self, turn: Turn, reply: Reply, **about: float) -> None:
         committed = await self._persist(lambda: self._mailbox.commit(self.name, turn, reply))
@@ -178,7 +184,7 @@ class Worker:
         )
 
     async def _bury(self, turn: Turn, reason: str) -> None:
-        apology = crisis_reply(turn) if in_crisis(turn) else Reply("apology", texts.APOLOGY)
+        apology = apology_reply(turn)
         buried = await self._persist(lambda: self._mailbox.bury(self.name, turn, reason, apology))
         log.error(
             "dead_letter" if buried else "claim_lost",

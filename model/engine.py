@@ -30,12 +30,13 @@ class EngineReply:
 
     ``text`` may hold ``<owner>`` and ``<bot>``; keep it as it is for the history, and show ``fill_names`` of it.
     ``tokens`` counts the reply's tokens without ``[END]``; ``score`` is the mean log probability of a token, ``[END]``
-    included, in nats.
+    included, in nats. ``others`` are the replies that the search found besides, the next best first.
     """
 
     text: str
     tokens: int
     score: float
+    others: tuple["EngineReply", ...] = ()
 
 
 class Decoder(Protocol):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event, Timer
 from time import time
 
@@ -238,3 +239,29 @@ async def test_a_failure_soon_after_a_crisis_ends_with_the_help_line(desk: Desk)
         await desk.say(MINJI, "오늘 학교에서 있었던 일인데")
         delivery = await desk.hear()
     assert (delivery.kind, delivery.text) == ("crisis", texts.CRISIS[1])
+
+
+class Choosing(Engine):
+    """Finds the same replies to whatever is said."""
+
+    def __init__(self, *found: str) -> None:
+        super().__init__(str)
+        self._found = [EngineReply(text, tokens=1, score=0.0) for text in found]
+
+    def reply(self, conversations: Sequence[Sequence[str]]) -> list[EngineReply]:
+        best, *others = self._found
+        return [replace(best, others=tuple(others)) for _ in conversations]
+
+
+async def test_what_may_not_leave_gives_way_to_the_next_best(desk: Desk) -> None:
+    async with desk.worker(Choosing("존나 좋네요", "", "010-1234-5678이에요", "좋은 소식이네요.")):
+        await desk.say(MINJI, "나 붙었어")
+        delivery = await desk.hear()
+    assert (delivery.kind, delivery.text) == ("model", "좋은 소식이네요.")
+
+
+async def test_where_nothing_may_leave_the_user_is_told(desk: Desk) -> None:
+    async with desk.worker(Choosing("존나 좋네요", "병신")):
+        await desk.say(MINJI, "나 붙었어")
+        delivery = await desk.hear()
+    assert (delivery.kind, delivery.text) == ("withheld", texts.WITHHELD)
