@@ -33,11 +33,10 @@ _MAIL = re.compile(r"[\w.+-]+ ?@ ?[\w-]+\.\w{2,}")
 
 def may_leave(text: str) -> bool:
     """Whether ``text``, a reply before names are filled in, holds neither profanity nor personal data."""
-    plain = _OFFICES.sub(
-        " ", unicodedata.normalize("NFKC", text)
-    )  # full-width digits; ㅅㅂ would become letters of another kind
     if _PROFANITY.search(unicodedata.normalize("NFC", text).lower()):
         return False
+    # Full-width digits too; only here, since NFKC makes ㅅㅂ letters of another kind.
+    plain = _OFFICES.sub(" ", unicodedata.normalize("NFKC", text))
     if _MAIL.search(plain) or _NUMBER.search(_DATE.sub(" ", plain)):
         return False
     return all(found[1] in HELP_LINES for found in _LINE.finditer(plain))

@@ -1,0 +1,66 @@
+"""Which of the replies that a search found is given: the worthiest, unless it says again what was just said.
+
+A search ranks by probability alone, and what is likely after anything at all (그러셨군요) is likely here too. Li et al.
+2016, *A Diversity-Promoting Objective Function for Neural Conversation Models*, take off what the reply owes to being
+common, which ranks by mutual information:
+
+    worth = (log P(reply | conversation) - λ log P(reply | nothing)) / tokens ** length_penalty
+            - REPETITION * share of words that were there before - SHORTNESS * tokens lacking to SHORTEST
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.options import Decoding
+
+REPETITION = 1.0  # nats, where every word but one is a repeated one
+SHORTNESS = 0.1  # nats for each token
+SHORTEST = 4  # tokens with [END]; a reply that is shorter says hardly more than 네
+
+_INSIGNIFICANT = re.compile(r"[\W_]+")
+_FIT, _SAID_BEFORE, _PARROTED, _BLANK = range(4)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A reply that was found: its text, its tokens without ``[END]``, its log P and that after nothing, in nats."""
+
+    text: str
+    tokens: int
+    log_probability: float
+    neutral: float = 0.0
+
+
+def rank(candidates: Sequence[Candidate], turns: Sequence[str], decoding: Decoding) -> list[Candidate]:
+    """The candidates for ``turns``, ``[user, bot, …, user]``, best first; of those that read the same only the best.
+
+    Behind all others come, in this order: what repeats the last bot turn, what repeats the user, what is blank.
+    """
+    ordered = sorted(
+        candidates, key=lambda candidate: (_fault(candidate.text, turns), -worth(candidate, decoding))
+    )  # stable: of equals the search's own order
+    return list({_essence(candidate.text): candidate for candidate in reversed(ordered)}.values())[::-1]
+
+
+def worth(candidate: Candidate, decoding: Decoding) -> float:
+    """The score above."""
+    informative = candidate.log_probability - decoding.genericness * candidate.neutral
+    words = candidate.text.split()
+    repeated = 1 - len(set(words)) / len(words) if words else 0.0
+    lacking = max(SHORTEST - candidate.tokens - 1, 0)
+    return informative / (candidate.tokens + 1) ** decoding.length_penalty - REPETITION * repeated - SHORTNESS * lacking
+
+
+def _fault(text: str, turns: Sequence[str]) -> int:
+    essence = _essence(text)
+    if not essence:
+        return _BLANK
+    if essence == _essence(turns[-1]):
+        return _PARROTED
+    return _SAID_BEFORE if len(turns) > 1 and essence == _essence(turns[-2]) else _FIT
+
+
+def _essence(text: str) -> str:
+    """Letters and digits alone: 네, 좋아요! and 네 좋아요 are the same reply."""
+    return _INSIGNIFICANT.sub("", text).casefold()
