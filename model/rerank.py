@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from model.options import Decoding
 
-REPETITION = 1.0  # nats, where every word but one is a repeated one
+REPETITION = 2.0  # nats, were every word a repeated one
 SHORTNESS = 0.1  # nats for each token
 SHORTEST = 4  # tokens with [END]; a reply that is shorter says hardly more than 네
 
@@ -37,17 +37,20 @@ def rank(candidates: Sequence[Candidate], turns: Sequence[str], decoding: Decodi
 
     Behind all others come, in this order: what repeats the last bot turn, what repeats the user, what is blank.
     """
-    ordered = sorted(
-        candidates, key=lambda candidate: (_fault(candidate.text, turns), -worth(candidate, decoding))
-    )  # stable: of equals the search's own order
-    return list({_essence(candidate.text): candidate for candidate in reversed(ordered)}.values())[::-1]
+    different: dict[str, Candidate] = {}
+    # Stable: of equals the search's own order.
+    for candidate in sorted(candidates, key=lambda one: (_fault(one.text, turns), -worth(one, decoding))):
+        different.setdefault(_essence(candidate.text), candidate)
+    return list(different.values())
 
 
 def worth(candidate: Candidate, decoding: Decoding) -> float:
     """The score above."""
     informative = candidate.log_probability - decoding.genericness * candidate.neutral
     words = candidate.text.split()
-    repeated = 1 - len(set(words)) / len(words) if words else 0.0
+    repeated = sum(
+        word in words[:place] or (place > 0 and word.startswith(words[place - 1])) for place, word in enumerate(words)
+    ) / max(len(words), 1)  # 마음에 마음에, and 발표 발표를
     lacking = max(SHORTEST - candidate.tokens - 1, 0)
     return informative / (candidate.tokens + 1) ** decoding.length_penalty - REPETITION * repeated - SHORTNESS * lacking
 
