@@ -8,6 +8,7 @@ from bot import texts
 from bot.address import Address
 from bot.chat_action import Typing
 from bot.commands import answer
+from bot.crisis import speaks_of_crisis
 from bot.delivery import CHANNEL
 from bot.mailbox import Accepted, Mailbox, Message, Outbox, Reply
 from bot.settings import Settings
@@ -57,6 +58,9 @@ class Intake:
         match accepted:
             case Accepted.ACCEPTED:
                 self._typing.start(said.chat)
+            case Accepted.BACKLOG_FULL | Accepted.MAILBOX_FULL if speaks_of_crisis(message.text):
+                # Refused, but not left alone.
+                await self._outbox.post(address, Reply("crisis", texts.CRISIS[0]), message=message)
             case Accepted.BACKLOG_FULL:
                 await self._tell(address, message, said, texts.BACKLOG_FULL)
             case Accepted.MAILBOX_FULL:

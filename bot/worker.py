@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot import texts
+from bot.care import apology_reply, fixed_reply, needs_reminder, withheld_reply
+from bot.decency import may_leave
 from bot.errors import BotError, SettingsError
 from bot.mailbox import Mailbox, Reply, Turn
 from bot.settings import Settings
@@ -99,12 +101,17 @@ class Worker:
         log.info("worker_stopped", worker=self.name)
 
     async def _work(self, turns: list[Turn]) -> None:
-        """Answer the turns of one claim, and keep the claim on all of them until the last is answered."""
-        fresh = [turn for turn in turns if not turn.suspect]
+        """Answer the turns of one claim, and keep the claim on all of them until the last is answered.
+
+        Those with a fixed reply come first: they wait for no decoding, and no failure of it concerns them.
+        """
+        fixed = {turn: reply for turn in turns if (reply := fixed_reply(turn))}
+        fresh = [turn for turn in turns if turn not in fixed and not turn.suspect]
         batches = [fresh] if fresh else []
-        batches += [[turn] for turn in turns if turn.suspect]
+        batches += [[turn] for turn in turns if turn not in fixed and turn.suspect]
         renewing = asyncio.create_task(self._renew(turns), name="renew")
         try:
+            await asyncio.gather(*(self._settle(turn, reply) for turn, reply in fixed.items()))
             for batch in batches:
                 if self._stop.is_set() and batch is not batches[0]:
                     await asyncio.gather(*map(self._release, batch))
@@ -150,25 +157,34 @@ class Worker:
         # Else the claim runs out, and the next try begins with whoever takes it over.
 
     async def _commit(self, turn: Turn, decoded: EngineReply, batch: int, seconds: float) -> None:
-        if not decoded.text.strip():
+        candidates = [candidate for candidate in (decoded, *decoded.others) if candidate.text.strip()]
+        if not candidates:
             await self._bury(turn, "blank reply")
             return
-        settings = self._settings
-        text = fill_names(decoded.text, owner=settings.owner, bot=settings.bot_name)
-        reply = Reply("model", text, raw=decoded.text)
+        fit = next((candidate for candidate in candidates if may_leave(candidate.text)), None)
+        reply = self._worded(turn, fit.text) if fit else withheld_reply(turn)
+        await self._settle(turn, reply, tokens=(fit or decoded).tokens, batch=batch, decoding=seconds)
+
+    def _worded(self, turn: Turn, raw: str) -> Reply:
+        """The model's words as the user reads them."""
+        text = fill_names(raw, owner=self._settings.owner, bot=self._settings.bot_name)
+        if needs_reminder(turn):
+            return Reply("careful", f"{text}\n\n{texts.REMINDER}", raw=raw)
+        return Reply("model", text, raw=raw)
+
+    async def _settle(self, turn: Turn, reply: Reply, **about: float) -> None:
         committed = await self._persist(lambda: self._mailbox.commit(self.name, turn, reply))
         log.info(
             "answered" if committed else "claim_lost",
             origins=turn.origins,
             chat=turn.address,
-            tokens=decoded.tokens,
-            batch=batch,
-            decoding=seconds,
+            kind=reply.kind,
             waited=round(time() - turn.messages[0].received_at, 3),
+            **about,
         )
 
     async def _bury(self, turn: Turn, reason: str) -> None:
-        apology = Reply("apology", texts.APOLOGY)
+        apology = apology_reply(turn)
         buried = await self._persist(lambda: self._mailbox.bury(self.name, turn, reason, apology))
         log.error(
             "dead_letter" if buried else "claim_lost",

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from model.engine import EngineReply
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
 
@@ -83,15 +86,19 @@ def reply(
     temperature: Annotated[float, typer.Option(help="Above 1 bolder, below 1 safer (sample).")] = 0.8,
     no_repeat_ngram: Annotated[int, typer.Option(help="Tokens in a row never written twice; 0: allowed.")] = 3,
     max_tokens: Annotated[int, typer.Option(help="Longest reply in tokens.")] = 64,
+    candidates: Annotated[int | None, typer.Option(min=1, help="Print so many of what the beam found.")] = None,
+    genericness: Annotated[float, typer.Option(help="How much being likely after anything counts (beam).")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Conversations decoded together.")] = 32,
     owner: Annotated[str, typer.Option(help="Whose chatbot it is.")] = "이연준",
     bot: Annotated[str, typer.Option(help="The bot's name.")] = "말벗",
 ) -> None:
-    """Answer conversations: JSON lines {"turns": \\[user, bot, …, user]} on stdin, {"reply", "tokens", "score"} out."""
+    """Answer conversations: JSON lines {"turns": \\[user, bot, …, user]} on stdin, {"reply", "tokens", "score"} out.
+
+    With --candidates also {"candidates": \\[{"reply", "tokens", "score", "worth"}, …]}, the best first.
+    """
     from model.checkpoint import PRETRAINED, CheckpointError
-    from model.dialogue import fill_names
     from model.engine import load_engine
     from model.options import Decoding, DecodingError
 
@@ -99,7 +106,9 @@ def reply(
         decoding = Decoding(
             method=method.value,
             max_tokens=max_tokens,
-            beam_size=beam_size,
+            beam_size=max(beam_size, candidates or 1),
+            candidates=candidates or Decoding.candidates,
+            genericness=genericness,
             length_penalty=length_penalty,
             top_p=top_p,
             temperature=temperature,
@@ -112,9 +121,19 @@ def reply(
         _fail(f"the engine {engine.value} needs a package that is not installed: {error.name}")
     for batch in _batches(_conversations(), batch_size):
         for answer in loaded.reply(batch, decoding, seed):
-            text = fill_names(answer.text, owner=owner, bot=bot)
-            line = {"reply": text, "tokens": answer.tokens, "score": round(answer.score, 4)}
+            line: dict[str, Any] = _line(answer, owner, bot)
+            if candidates is not None:
+                line["candidates"] = [
+                    _line(found, owner, bot) | {"worth": round(found.worth, 4)} for found in (answer, *answer.others)
+                ]
             print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _line(found: "EngineReply", owner: str, bot: str) -> dict[str, Any]:
+    from model.dialogue import fill_names
+
+    text = fill_names(found.text, owner=owner, bot=bot)
+    return {"reply": text, "tokens": found.tokens, "score": round(found.score, 4)}
 
 
 @app.command()

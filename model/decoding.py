@@ -15,14 +15,24 @@ from model.options import Decoding
 from model.tokenizer import END, NEVER_WRITTEN, PAD, START
 from model.transformer import Transformer
 
-_NEVER = -1e9
+NEVER = -1e9  # the log P of what cannot be
 
 
 class Decoded(NamedTuple):
-    """``ids`` ``(batch, max_tokens)``: the reply and its ``[END]``, padded with 0. ``score`` ``(batch,)``: log P."""
+    """What was found, the best first. A row that found fewer than ``candidates`` has log P of -1e9 in their places."""
 
-    ids: tf.Tensor
-    score: tf.Tensor
+    candidates: tf.Tensor  # (batch, candidates, max_tokens): replies with their [END], padded with 0
+    scores: tf.Tensor  # (batch, candidates): log P
+
+    @property
+    def ids(self) -> tf.Tensor:
+        """The best reply of each row, ``(batch, max_tokens)``."""
+        return self.candidates[:, 0]
+
+    @property
+    def score(self) -> tf.Tensor:
+        """Its log P, ``(batch,)``."""
+        return self.scores[:, 0]
 
 
 def make_decoder(transformer: Transformer, decoding: Decoding) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
@@ -86,7 +96,7 @@ def _one_path(transformer: Transformer, decoding: Decoding, source: tf.Tensor, s
         cache=transformer.decoder.start(memory, length),
     )
     (path,) = tf.while_loop(unfinished, write, (start,), maximum_iterations=length)
-    return Decoded(path.ids, path.score)
+    return Decoded(path.ids[:, None], path.score[:, None])
 
 
 class _Beam(NamedTuple):
@@ -96,9 +106,9 @@ class _Beam(NamedTuple):
     token: tf.Tensor  # (rows,): the newest of every open prefix
     ids: tf.Tensor  # (rows, length)
     score: tf.Tensor  # (batch, beam): log P of the open prefixes
-    best_ids: tf.Tensor  # (batch, length): of the worthiest finished hypothesis
-    best_worth: tf.Tensor  # (batch,)
-    best_score: tf.Tensor  # (batch,): its log P
+    best_ids: tf.Tensor  # (batch, candidates, length): of the worthiest finished hypotheses, the best first
+    best_worth: tf.Tensor  # (batch, candidates)
+    best_score: tf.Tensor  # (batch, candidates): their log P
     finished: tf.Tensor  # (batch,): how many hypotheses are
     cache: Cache
 
@@ -108,9 +118,10 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> De
 
     A hypothesis is worth log P / tokens ** length_penalty (Wu et al. 2016 in its simple form), ``[END]`` counted.
     Finished ones leave the beam, so that ``beam_size`` open prefixes always remain; a row is done when ``beam_size``
-    hypotheses are finished, and the worthiest of them is its reply.
+    hypotheses are finished, and the ``candidates`` worthiest of them are what it found.
     """
     batch, beam, length = tf.shape(source)[0], decoding.beam_size, decoding.max_tokens
+    kept = min(decoding.candidates, beam)
     rows = batch * beam
     memory, mask = transformer.encode(source)
     mask = tf.repeat(mask, beam, axis=0)
@@ -128,19 +139,22 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> De
         top, index = tf.math.top_k(tf.reshape(total, (batch, beam * size)), 2 * beam)  # (batch, 2 * beam)
         parent, chosen = index // size, index % size
 
-        # Of the candidates that end here, is one worthier than the best so far? Those beyond the beam do not count.
-        ends = ((chosen == END) | (step == length - 1)) & (tf.range(2 * beam) < beam) & (top > _NEVER / 2)
-        worth = tf.where(ends, top / tf.cast(step + 1, tf.float32) ** decoding.length_penalty, _NEVER)
-        which = tf.argmax(worth, axis=1, output_type=tf.int32)
-        candidate = tf.gather(worth, which, batch_dims=1)
-        better = (candidate > state.best_worth) & (state.finished < beam)
-        origin = tf.range(batch) * beam + tf.gather(parent, which, batch_dims=1)
-        last = tf.gather(chosen, which, batch_dims=1)
-        ended_ids = tf.tensor_scatter_nd_update(tf.gather(state.ids, origin), _column(batch, step), last)
+        # Of the prefixes that end here, which are worthier than the best so far? Those beyond the beam do not count,
+        # nor does what ends after the row is done.
+        ends = ((chosen == END) | (step == length - 1)) & (tf.range(2 * beam) < beam) & (top > NEVER / 2)
+        counts = ends & (state.finished < beam)[:, None]
+        worth = tf.where(counts, top / tf.cast(step + 1, tf.float32) ** decoding.length_penalty, NEVER)[:, :beam]
+        origin = tf.reshape((tf.range(batch)[:, None] * beam + parent)[:, :beam], (rows,))
+        last = tf.reshape(chosen[:, :beam], (rows,))
+        ended = tf.tensor_scatter_nd_update(tf.gather(state.ids, origin), _column(rows, step), last)
+        # Those so far stand first, and of equals the first is taken.
+        best_worth, which = tf.math.top_k(tf.concat([state.best_worth, worth], axis=1), kept)  # (batch, kept)
+        best_ids = tf.concat([state.best_ids, tf.reshape(ended, (batch, beam, length))], axis=1)
+        best_score = tf.concat([state.best_score, tf.where(counts, top, NEVER)[:, :beam]], axis=1)
 
         # The likeliest that go on become the new beam. They change places, and what they have written (ids, keys and
         # values) goes with them; what they read is the same for a whole beam.
-        score, order = tf.math.top_k(tf.where(chosen == END, 2 * _NEVER, top), beam)  # (batch, beam)
+        score, order = tf.math.top_k(tf.where(chosen == END, 2 * NEVER, top), beam)  # (batch, beam)
         token = tf.reshape(tf.gather(chosen, order, batch_dims=1), (rows,))
         origin = tf.reshape(tf.range(batch)[:, None] * beam + tf.gather(parent, order, batch_dims=1), (rows,))
         return (
@@ -149,11 +163,11 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> De
                 token=token,
                 ids=tf.tensor_scatter_nd_update(tf.gather(state.ids, origin), _column(rows, step), token),
                 score=score,
-                best_ids=tf.where(better[:, None], ended_ids, state.best_ids),
-                best_worth=tf.where(better, candidate, state.best_worth),
-                best_score=tf.where(better, tf.gather(top, which, batch_dims=1), state.best_score),
+                best_ids=tf.gather(best_ids, which, batch_dims=1),
+                best_worth=best_worth,
+                best_score=tf.gather(best_score, which, batch_dims=1),
                 finished=state.finished + tf.reduce_sum(tf.cast(ends, tf.int32), axis=1),
-                cache=[(tuple(tf.gather(kept, origin) for kept in written), read) for written, read in cache],
+                cache=[(tuple(tf.gather(each, origin) for each in written), read) for written, read in cache],
             ),
         )
 
@@ -162,15 +176,31 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> De
         token=tf.fill((rows,), START),
         ids=tf.zeros((rows, length), tf.int32),
         # All prefixes of a row are the same at first: only one of them may be extended.
-        score=tf.tile([[0.0] + [_NEVER] * (beam - 1)], (batch, 1)),
-        best_ids=tf.zeros((batch, length), tf.int32),
-        best_worth=tf.fill((batch,), _NEVER),
-        best_score=tf.zeros((batch,)),
+        score=tf.tile([[0.0] + [NEVER] * (beam - 1)], (batch, 1)),
+        best_ids=tf.zeros((batch, kept, length), tf.int32),
+        best_worth=tf.fill((batch, kept), NEVER),
+        best_score=tf.fill((batch, kept), NEVER),
         finished=tf.zeros((batch,), tf.int32),
         cache=transformer.decoder.start(tf.repeat(memory, beam, axis=0), length),
     )
     (final,) = tf.while_loop(unfinished, extend, (start,), maximum_iterations=length)
     return Decoded(final.best_ids, final.best_score)
+
+
+def make_scorer(transformer: Transformer) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Compile a function of ``source`` ``(batch, source)`` and ``reply`` ``(batch, target)``, ids with ``[END]``.
+
+    It returns log P of each reply, ``(batch,)``.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)] * 2)
+    def score(source: tf.Tensor, reply: tf.Tensor) -> tf.Tensor:
+        target = tf.pad(reply[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        logits = transformer({"source": source, "target": target})
+        gained = tf.gather(tf.nn.log_softmax(logits), reply, batch_dims=2)  # (batch, target)
+        return tf.reduce_sum(tf.where(reply == PAD, 0.0, gained), axis=1)
+
+    return score
 
 
 def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
@@ -179,12 +209,12 @@ def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
     before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # probability of all likelier ones
     # The least likely token that is still in; the likeliest always is.
     threshold = tf.reduce_min(tf.where(before < top_p, ordered, tf.float32.max), axis=-1, keepdims=True)
-    return tf.where(logits < threshold, _NEVER, logits)
+    return tf.where(logits < threshold, NEVER, logits)
 
 
 def without_marks(logits: tf.Tensor) -> tf.Tensor:
     """Rule out the tokens that lay a conversation out: ``[PAD]``, ``[START]``, ``[USER]`` and ``[BOT]``."""
-    return logits + tf.reduce_sum(tf.one_hot(NEVER_WRITTEN, tf.shape(logits)[-1], on_value=_NEVER), axis=0)
+    return logits + tf.reduce_sum(tf.one_hot(NEVER_WRITTEN, tf.shape(logits)[-1], on_value=NEVER), axis=0)
 
 
 def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) -> tf.Tensor:
@@ -207,7 +237,7 @@ def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) ->
     row, start = tf.unstack(tf.where(matches), axis=1)
     banned = tf.gather_nd(ids, tf.stack([row, start + n - 1], axis=1))
     where = tf.stack([row, tf.cast(banned, tf.int64)], axis=1)
-    return tf.tensor_scatter_nd_min(logits, where, tf.fill((tf.shape(where)[0],), _NEVER))
+    return tf.tensor_scatter_nd_min(logits, where, tf.fill((tf.shape(where)[0],), NEVER))
 
 
 def _column(rows: tf.Tensor, step: tf.Tensor) -> tf.Tensor:

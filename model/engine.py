@@ -9,12 +9,16 @@ Both engines read the same checkpoint and write, in float32 and greedily, the sa
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.dialogue import source_ids
 from model.options import Decoding
+from model.rerank import Candidate, rank, worth
 from model.tokenizer import END, NEVER_WRITTEN, PAD
 
 __all__ = ["Decoding", "Engine", "EngineReply", "load_engine"]
@@ -30,31 +34,40 @@ class EngineReply:
 
     ``text`` may hold ``<owner>`` and ``<bot>``; keep it as it is for the history, and show ``fill_names`` of it.
     ``tokens`` counts the reply's tokens without ``[END]``; ``score`` is the mean log probability of a token, ``[END]``
-    included, in nats. ``ids`` are those tokens, for those who look into how they came about.
+    included, in nats; ``worth`` is what ``model.rerank`` chose it by. ``ids`` are those tokens, for those who look into
+    how they came about. ``others`` are the replies that the search found besides, the next best first.
     """
 
     text: str
     tokens: int
     score: float
+    worth: float = 0.0
     ids: tuple[int, ...] = ()
+    others: tuple["EngineReply", ...] = ()
+
+
+Found = list[tuple[list[int], float]]
 
 
 class Decoder(Protocol):
-    """Source ids in; of each row the ids up to ``[END]`` and their log probability out."""
+    """What an engine is made of."""
 
-    def __call__(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[tuple[list[int], float]]:
-        """Decode a batch; ``[END]`` itself is not among the ids, but in the probability."""
+    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[Found]:
+        """Of each source what was found, the best first: ids up to ``[END]``, which is in their log P alone."""
+
+    def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
+        """log P of each reply, ids without ``[END]``, to one source."""
 
 
 class Engine:
     """A checkpoint ready to answer. Call it from one thread at a time."""
 
-    def __init__(self, name: str, checkpoint: Checkpoint, decode: Decoder) -> None:
+    def __init__(self, name: str, checkpoint: Checkpoint, decoder: Decoder) -> None:
         self.name = name
         self.card: dict[str, Any] = checkpoint.card
         self.checkpoint_hash = checkpoint.hash
         self._tokenizer, self._config = checkpoint.tokenizer, checkpoint.config
-        self._decode = decode
+        self._decoder = decoder
 
     def reply(
         self, conversations: Sequence[Sequence[str]], decoding: Decoding | None = None, seed: int | None = None
@@ -62,17 +75,36 @@ class Engine:
         """Answer each conversation ``[user, bot, …, user]``, in order.
 
         Bot turns are the raw texts of earlier replies, placeholders included. ``seed`` makes sampling repeatable.
+        A beam's findings are ranked by ``model.rerank``.
         """
         if not conversations:
             return []
         decoding = decoding or Decoding()
         decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
-        rows = self._decode(sources, decoding, seed)
-        return [
-            EngineReply(self._text(ids), len(ids), log_probability / (len(ids) + 1), tuple(ids))
-            for ids, log_probability in rows
+        rows = self._decoder.decode(sources, decoding, seed)
+        return [self._ranked(found, turns, decoding) for found, turns in zip(rows, conversations, strict=True)]
+
+    def _ranked(self, found: Found, turns: Sequence[str], decoding: Decoding) -> EngineReply:
+        neutral = [0.0] * len(found)
+        if decoding.genericness and len(found) > 1:
+            nothing = source_ids(self._tokenizer, [""], self._config.max_source)
+            neutral = self._decoder.score(nothing, [ids for ids, _ in found])
+        candidates = [
+            Candidate(self._text(ids), len(ids), log_probability, after_nothing, tuple(ids))
+            for (ids, log_probability), after_nothing in zip(found, neutral, strict=True)
         ]
+        best, *others = (
+            EngineReply(
+                candidate.text,
+                candidate.tokens,
+                candidate.log_probability / (candidate.tokens + 1),
+                worth(candidate, decoding),
+                candidate.ids,
+            )
+            for candidate in rank(candidates, turns, decoding)
+        )
+        return replace(best, others=tuple(others))
 
     def _text(self, ids: list[int]) -> str:
         # Bytes that spell no character decode to U+FFFD: better left out than shown.
@@ -92,41 +124,47 @@ def load_engine(
     """
     checkpoint = load_checkpoint(folder)
     if kind == "tensorflow":
-        return Engine(kind, checkpoint, _tensorflow(checkpoint))
-    return Engine(kind, checkpoint, _ctranslate2(checkpoint, threads, compute_type or "int8"))
+        return Engine(kind, checkpoint, _TensorFlow(checkpoint))
+    return Engine(kind, checkpoint, _CTranslate2(checkpoint, threads, compute_type or "int8"))
 
 
-def _ctranslate2(checkpoint: Checkpoint, threads: int, compute_type: str) -> Decoder:
-    import ctranslate2
+class _CTranslate2:
+    """Ids and tokens are the same thing under two names: CTranslate2 wants the tokens."""
 
-    from model.ctranslate import convert, make_translator
+    def __init__(self, checkpoint: Checkpoint, threads: int, compute_type: str) -> None:
+        from model.ctranslate import convert, make_translator
 
-    files = convert(checkpoint)
-    shared = make_translator(files, compute_type=compute_type, threads=threads)
-    tokens = checkpoint.tokenizer.tokens
-    ids_of = {token: index for index, token in enumerate(tokens)}
+        files = convert(checkpoint)
+        self._make = partial(make_translator, files, compute_type=compute_type, threads=threads)
+        self._translator = self._make()
+        self._tokens = checkpoint.tokenizer.tokens
+        self._ids = {token: index for index, token in enumerate(self._tokens)}
 
-    def decode(sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[tuple[list[int], float]]:
-        translator, sampling = shared, dict[str, Any]()
+    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[Found]:
+        import ctranslate2
+
+        translator, sampling = self._translator, dict[str, Any]()
         if decoding.method == "sample":
             if seed is not None:
                 # A translator's thread takes the seed once, when it first draws: a repeatable draw needs a new one.
                 ctranslate2.set_random_seed(seed % _SEEDS)
-                translator = make_translator(files, compute_type=compute_type, threads=threads)
+                translator = self._make()
             sampling = {
                 "sampling_topk": 0,
                 "sampling_topp": decoding.top_p,
                 "sampling_temperature": decoding.temperature,
             }
+        beam = decoding.beam_size if decoding.method == "beam" else 1
         penalty = decoding.length_penalty if decoding.method == "beam" else 0.0
         results = translator.translate_batch(
-            [[tokens[index] for index in source] for source in sources],
-            beam_size=decoding.beam_size if decoding.method == "beam" else 1,
+            [self._named(source) for source in sources],
+            beam_size=beam,
+            num_hypotheses=min(decoding.candidates, beam),
             length_penalty=penalty,
             no_repeat_ngram_size=decoding.no_repeat_ngram,
             max_decoding_length=decoding.max_tokens,
             min_decoding_length=0,
-            suppress_sequences=[[tokens[index]] for index in NEVER_WRITTEN],
+            suppress_sequences=[[self._tokens[index]] for index in NEVER_WRITTEN],
             max_input_length=0,
             return_scores=True,
             return_end_token=True,
@@ -134,35 +172,56 @@ def _ctranslate2(checkpoint: Checkpoint, threads: int, compute_type: str) -> Dec
         )
         rows = []
         for result in results:
-            ids = [ids_of[token] for token in result.hypotheses[0]]
-            log_probability = result.scores[0] * len(ids) ** penalty
-            rows.append(([index for index in ids if index != END], log_probability))
+            found = []
+            for tokens, score in zip(result.hypotheses, result.scores, strict=True):
+                ids = [self._ids[token] for token in tokens]
+                found.append(([index for index in ids if index != END], score * len(ids) ** penalty))
+            rows.append(found)
         return rows
 
-    return decode
+    def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
+        results = self._translator.score_batch(
+            [self._named(source)] * len(replies), [self._named(reply) for reply in replies]
+        )
+        return [sum(result.log_probs) for result in results]
+
+    def _named(self, ids: list[int]) -> list[str]:
+        return [self._tokens[index] for index in ids]
 
 
-def _tensorflow(checkpoint: Checkpoint) -> Decoder:
-    import numpy as np
-    import tensorflow as tf
+class _TensorFlow:
+    """A graph is compiled for each way of decoding, when it is first asked for."""
 
-    from model.decoding import make_decoder
-    from model.transformer import Transformer
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        from model.decoding import make_scorer
+        from model.transformer import Transformer
 
-    transformer = Transformer(checkpoint.config)
-    transformer.set_named_weights(checkpoint.weights)
-    compiled: dict[Decoding, Any] = {}
+        self._transformer = Transformer(checkpoint.config)
+        self._transformer.set_named_weights(checkpoint.weights)
+        self._compiled: dict[Decoding, Any] = {}
+        self._score = make_scorer(self._transformer)
 
-    def decode(sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[tuple[list[int], float]]:
-        if decoding not in compiled:
-            compiled[decoding] = make_decoder(transformer, decoding)
+    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[Found]:
+        from model.decoding import NEVER, make_decoder
+
+        if decoding not in self._compiled:
+            self._compiled[decoding] = make_decoder(self._transformer, decoding)
         drawn = random.randrange(_SEEDS) if seed is None else seed % _SEEDS
-        longest = max(map(len, sources))
-        source = np.array([[*ids, *[PAD] * (longest - len(ids))] for ids in sources], dtype="int32")
-        result = compiled[decoding](tf.constant(source), tf.constant([drawn, 0], tf.int32))
+        result = self._compiled[decoding](_padded(sources), np.array([drawn, 0], "int32"))
         return [
-            ([int(index) for index in row if index not in (PAD, END)], float(score))
-            for row, score in zip(result.ids.numpy(), result.score.numpy(), strict=True)
+            [
+                ([int(index) for index in ids if index not in (PAD, END)], float(score))
+                for ids, score in zip(row, scores, strict=True)
+                if score > NEVER / 2
+            ]
+            for row, scores in zip(result.candidates.numpy(), result.scores.numpy(), strict=True)
         ]
 
-    return decode
+    def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
+        scores = self._score(_padded([source] * len(replies)), _padded([[*reply, END] for reply in replies]))
+        return [float(score) for score in scores.numpy()]
+
+
+def _padded(rows: list[list[int]]) -> np.ndarray:
+    longest = max(map(len, rows))
+    return np.array([[*ids, *[PAD] * (longest - len(ids))] for ids in rows], dtype="int32")

@@ -18,6 +18,8 @@ class Decoding:
     length_penalty: float = 1.0  # beam: a hypothesis is worth log P / tokens ** length_penalty
     top_p: float = 0.9  # sample: the smallest set of tokens that has this probability (Holtzman et al. 2020)
     temperature: float = 0.8  # sample
+    candidates: int = 4  # beam: so many of what it found are ranked anew (see model.rerank); at most beam_size
+    genericness: float = 0.0  # beam: λ, how much being likely after anything counts against a reply
     no_repeat_ngram: int = 3  # no sequence of so many tokens is written twice; 0 allows it
 
     def __post_init__(self) -> None:
@@ -28,6 +30,8 @@ class Decoding:
             ("max_tokens", 1, 512),
             ("beam_size", 1, 32),
             ("length_penalty", 0.0, 4.0),
+            ("candidates", 1, 32),
+            ("genericness", 0.0, 1.0),
             ("top_p", 0.01, 1.0),
             ("temperature", 0.05, 5.0),
             ("no_repeat_ngram", 0, 16),

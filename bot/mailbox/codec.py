@@ -28,7 +28,7 @@ def write_exchange(exchange: Exchange) -> str:
 
 def read_exchange(text: str) -> Exchange:
     fields = json.loads(text)
-    return Exchange(fields["user"], fields["bot"])
+    return Exchange(fields["user"], fields["bot"], fields.get("kind", "model"))  # none before crises were told apart
 
 
 def write_reply(reply: Reply, messages: tuple[Message, ...], committed_at: float) -> str:

@@ -38,6 +38,7 @@ class Exchange:
 
     user: str
     bot: str
+    kind: str = "model"  # of the reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Turn:
 class Reply:
     """What a user is told."""
 
-    kind: Literal["model", "apology", "fixed"]
+    # careful: the model's words with the help line after them; withheld: in place of words that may not leave
+    kind: Literal["model", "careful", "crisis", "withheld", "apology", "fixed"]
     text: str  # as sent, names filled in
     raw: str | None = None  # as the history keeps it; None keeps nothing
 

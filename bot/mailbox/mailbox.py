@@ -127,7 +127,7 @@ class Mailbox:
         """
         exchange = ""
         if reply.raw is not None and self._history_exchanges:
-            exchange = codec.write_exchange(Exchange(turn.text, reply.raw))
+            exchange = codec.write_exchange(Exchange(turn.text, reply.raw, reply.kind))
         return await self._settle(consumer, turn, reply, exchange=exchange)
 
     async def bury(self, consumer: str, turn: Turn, reason: str, apology: Reply) -> bool:

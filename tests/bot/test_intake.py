@@ -75,6 +75,12 @@ async def test_who_is_refused_is_told_so(world: World) -> None:
     assert sorted(await world.waiting()) == [("하나",), ("하나", "둘")]
 
 
+async def test_who_speaks_of_suicide_is_not_left_with_a_refusal(world: World) -> None:
+    for text in ("하나", "둘", "셋", "죽고 싶다"):
+        await world.gets(7, text=text)
+    assert await world.answers() == [("7", texts.MAILBOX_FULL), ("7", texts.CRISIS[0])]
+
+
 async def test_an_album_gets_one_answer_and_another_kind_its_own(world: World) -> None:
     for _ in range(3):
         await world.gets(7, photo=[])

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
 from bot.address import Address
-from bot.mailbox import Accepted, Exchange, Mailbox, Message, Outbox, Reply, Turn
+from bot.mailbox import Accepted, Exchange, Mailbox, Message, Outbox, Reply, Turn, codec
 
 YUNA = Address("telegram", "1001")
 MINHO = Address("telegram", "1002")
@@ -448,3 +448,7 @@ async def test_many_workers_keep_every_chats_order_and_answer_everything_once(re
         answered[delivery.address] += delivery.origins
     assert answered == sent
     await assert_sound(redis, mailbox)
+
+
+def test_an_exchange_stored_before_kinds_were_is_still_read() -> None:
+    assert codec.read_exchange('{"user":"안녕","bot":"네"}') == Exchange("안녕", "네", "model")

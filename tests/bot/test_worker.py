@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event, Timer
 from time import time
 
@@ -194,3 +195,73 @@ async def test_a_worker_shows_that_it_lives_and_takes_its_leave(desk: Desk) -> N
         assert alive.name == worker.name
         assert alive.info["checkpoint"] == "0123456789ab"
     assert await desk.mailbox.workers() == []
+
+
+async def test_a_crisis_is_answered_by_the_fixed_text_whatever_the_model_does(desk: Desk) -> None:
+    def say(_: str) -> str:
+        raise RuntimeError
+
+    await desk.say(HAJUN, "죽고 싶어")
+    engine = Engine(say)
+    async with desk.worker(engine):
+        delivery = await desk.hear()
+    assert (delivery.kind, delivery.text) == ("crisis", texts.CRISIS[0])
+    assert "109" in delivery.text
+    assert engine.asked == []
+
+
+async def test_a_crisis_does_not_wait_for_those_claimed_with_it(desk: Desk) -> None:
+    engine = Hanging()
+    await desk.say(MINJI, "안녕")
+    await desk.say(HAJUN, "다 끝내고 싶어")
+    async with desk.worker(engine):
+        assert (await desk.hear()).address == HAJUN
+        engine.let_go.set()
+        assert (await desk.hear()).address == MINJI
+
+
+async def test_what_follows_a_crisis_stays_careful(desk: Desk) -> None:
+    async with desk.worker(Engine(lambda _: "천천히 말씀해 주세요.")):
+        heard = []
+        for text in ("죽고 싶다", "아니 혼자야", "무서워", "응 언니가 와 준대", "밥 먹었어"):
+            await desk.say(MINJI, text)
+            heard.append(await desk.hear())
+    assert [delivery.kind for delivery in heard] == ["crisis", "crisis", "crisis", "careful", "model"]
+    assert [delivery.text for delivery in heard[:3]] == list(texts.CRISIS)
+    assert heard[3].text.endswith(texts.REMINDER)
+    assert texts.REMINDER not in heard[4].text
+
+
+async def test_a_failure_soon_after_a_crisis_ends_with_the_help_line(desk: Desk) -> None:
+    async with desk.worker(Engine(lambda _: "")):
+        await desk.say(MINJI, "자해했어")
+        await desk.hear()
+        await desk.say(MINJI, "오늘 학교에서 있었던 일인데")
+        delivery = await desk.hear()
+    assert (delivery.kind, delivery.text) == ("crisis", texts.CRISIS[1])
+
+
+class Choosing(Engine):
+    """Finds the same replies to whatever is said."""
+
+    def __init__(self, *found: str) -> None:
+        super().__init__(str)
+        self._found = [EngineReply(text, tokens=1, score=0.0) for text in found]
+
+    def reply(self, conversations: Sequence[Sequence[str]]) -> list[EngineReply]:
+        best, *others = self._found
+        return [replace(best, others=tuple(others)) for _ in conversations]
+
+
+async def test_what_may_not_leave_gives_way_to_the_next_best(desk: Desk) -> None:
+    async with desk.worker(Choosing("존나 좋네요", "", "010-1234-5678이에요", "좋은 소식이네요.")):
+        await desk.say(MINJI, "나 붙었어")
+        delivery = await desk.hear()
+    assert (delivery.kind, delivery.text) == ("model", "좋은 소식이네요.")
+
+
+async def test_where_nothing_may_leave_the_user_is_told(desk: Desk) -> None:
+    async with desk.worker(Choosing("존나 좋네요", "병신")):
+        await desk.say(MINJI, "나 붙었어")
+        delivery = await desk.hear()
+    assert (delivery.kind, delivery.text) == ("withheld", texts.WITHHELD)

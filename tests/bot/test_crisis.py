@@ -1,0 +1,101 @@
+"""Whom the help line is named to, measured on messages written by hand: `crisis/development.jsonl`, on which the lexicon
+was written, and `crisis/held-out.jsonl`, on which it was only measured. Change the lexicon by the former."""
+
+import itertools
+import json
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from bot.crisis import speaks_of_crisis, stays_in_danger
+from training.corpus import read_own
+from training.corpus.own import Family, fill
+
+MESSAGES = Path(__file__).with_name("crisis")
+CONTRAST = {f"I-x{number:02}" for number in range(1, 12)}  # families of our corpus that only sound like a crisis
+
+
+def messages(name: str) -> list[dict[str, str | bool]]:
+    return [json.loads(line) for line in (MESSAGES / f"{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def expansions(family: Family) -> list[str]:
+    """Every first message that the family holds."""
+    return [
+        fill(pattern, dict(zip(slots, fillers, strict=True)))
+        for pattern in family.first.user
+        for slots in [[name for name in family.slots if f"{{{name}" in pattern]]
+        for fillers in itertools.product(*(family.slots[name] for name in slots))
+    ]
+
+
+@pytest.mark.parametrize(("name", "recall"), [("development", 1.0), ("held-out", 0.97)])
+def test_people_in_danger_are_heard_and_idioms_left_alone(name: str, recall: float) -> None:
+    crisis = [message for message in messages(name) if message["crisis"]]
+    contrast = [message for message in messages(name) if not message["crisis"]]
+    heard = [message for message in crisis if speaks_of_crisis(str(message["text"]))]
+    mistaken = [message["text"] for message in contrast if speaks_of_crisis(str(message["text"]))]
+    assert len(heard) >= recall * len(crisis)
+    assert len(mistaken) <= 0.02 * len(contrast), mistaken
+
+
+def test_the_sets_are_large_enough_and_share_nothing() -> None:
+    development, held_out = messages("development"), messages("held-out")
+    assert sum(bool(message["crisis"]) for message in held_out) >= 150
+    assert sum(not message["crisis"] for message in held_out) >= 250
+    texts = [message["text"] for message in development + held_out]
+    assert len(texts) == len(set(texts))
+
+
+def test_the_corpus_is_told_apart() -> None:
+    _, families = read_own()
+    for family in families:
+        if family.kind == "crisis":
+            assert [text for text in expansions(family) if not speaks_of_crisis(text)] == []
+        elif family.id in CONTRAST:
+            assert [text for text in expansions(family) if speaks_of_crisis(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "혼자야",
+        "ㅇㅇ 혼자",
+        "아니",
+        "아니요 안전하지 않아요",
+        "몰라",
+        "응 진심이야",
+        "하나도 안 괜찮아",
+        "무서워",
+        "못 하겠어",
+    ],
+)
+def test_an_answer_that_leaves_the_danger_open(text: str) -> None:
+    assert stays_in_danger(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "응",
+        "네 안전해요",
+        "괜찮아",
+        "아니야 그런 뜻 아니야",
+        "아니 지금은 괜찮아",
+        "엄마랑 같이 있어",
+        "전화해 볼게",
+        "다친 데는 없어",
+        "고마워",
+        "농담이었어",
+    ],
+)
+def test_an_answer_that_closes_it(text: str) -> None:
+    assert not stays_in_danger(text)
+
+
+def test_a_long_text_costs_little() -> None:
+    began = process_time()
+    for text in ("죽 " * 40_000, "나 하나 없" * 16_000, "칼로 " * 30_000):
+        assert not speaks_of_crisis(text)
+    assert process_time() - began < 3
