@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,7 +37,7 @@ def test_votes_of_another_page_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [[], {}, {"page": "x"}, {"page": "x", "votes": {"0": "up"}}, KEY])
-def test_a_file_that_holds_no_votes_is_named(tmp_path: Path, content: Any) -> None:
+def test_a_file_that_holds_no_votes_is_named(tmp_path: Path, content: object) -> None:
     path = tmp_path / "votes.json"
     path.write_text(json.dumps(content))
     with pytest.raises(VotesError, match=r"votes\.json"):
