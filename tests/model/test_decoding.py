@@ -98,6 +98,19 @@ def test_a_wide_beam_finds_the_best_of_all_short_replies(model: Transformer) -> 
     assert written(result.ids.numpy()[0]) == [int(index) for index in best[1]]
 
 
+def test_a_beam_gives_what_it_found_in_the_order_of_its_worth(model: Transformer) -> None:
+    several = make_decoder(model, Decoding(candidates=3, max_tokens=8, no_repeat_ngram=0))(batch(SOURCES), SEED)
+    alone = make_decoder(model, Decoding(candidates=1, max_tokens=8, no_repeat_ngram=0))(batch(SOURCES), SEED)
+    assert several.ids.numpy().tolist() == alone.ids.numpy().tolist()
+    for source, row, scores in zip(SOURCES, several.candidates.numpy(), several.scores.numpy(), strict=True):
+        replies = [written(ids) for ids in row]
+        assert len({tuple(reply) for reply in replies}) == 3
+        worths = [score / len(reply) for score, reply in zip(scores, replies, strict=True)]
+        assert worths == sorted(worths, reverse=True)
+        for reply, score in zip(replies, scores, strict=True):
+            assert score == pytest.approx(log_probability(model, source, reply), abs=1e-3)
+
+
 def test_no_ngram_is_written_twice(model: Transformer) -> None:
     for method in ("greedy", "beam", "sample"):
         decode = make_decoder(model, Decoding(method=method, max_tokens=32, no_repeat_ngram=2))  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+"""Which of several replies is given."""
+
+from pathlib import Path
+
+import pytest
+
+from model.engine import Decoding, load_engine
+from model.options import DecodingError
+from model.rerank import Candidate, rank, worth
+
+BEAM = Decoding(method="beam")
+
+
+def texts(candidates: list[Candidate], *turns: str, decoding: Decoding = BEAM) -> list[str]:
+    return [candidate.text for candidate in rank(candidates, turns, decoding)]
+
+
+def found(text: str, log_probability: float, neutral: float = 0.0) -> Candidate:
+    return Candidate(text, len(text.split()) + 3, log_probability, neutral)
+
+
+def test_the_likeliest_for_its_length_comes_first() -> None:
+    assert texts([found("오늘은 어땠어요?", -6.0), found("무슨 일이 있었어요?", -3.0)], "안녕") == [
+        "무슨 일이 있었어요?",
+        "오늘은 어땠어요?",
+    ]
+
+
+def test_what_is_likely_after_anything_loses_by_lambda() -> None:
+    general, particular = found("그러셨군요.", -2.0, neutral=-3.0), found("떡볶이가 맛있었군요.", -3.0, neutral=-20.0)
+    assert texts([general, particular], "떡볶이 먹었어")[0] == "그러셨군요."
+    assert (
+        texts([general, particular], "떡볶이 먹었어", decoding=Decoding(genericness=0.5))[0] == "떡볶이가 맛있었군요."
+    )
+
+
+def test_the_last_reply_is_not_said_again() -> None:
+    candidates = [found("네, 그랬군요!", -1.0), found("더 들려주세요.", -5.0)]
+    assert texts(candidates, "응", "네 그랬군요", "그래서 말이야") == ["더 들려주세요.", "네, 그랬군요!"]
+    assert texts(candidates[:1], "응", "네 그랬군요", "그래서 말이야") == ["네, 그랬군요!"]
+
+
+def test_the_user_is_not_parroted_and_blank_comes_last() -> None:
+    candidates = [found("", -0.1), found("배고파.", -1.0), found("뭐 드실래요?", -9.0)]
+    assert texts(candidates, "배고파") == ["뭐 드실래요?", "배고파.", ""]
+
+
+def test_what_reads_the_same_is_there_once() -> None:
+    assert texts([found("좋아요!", -1.0), found("좋아요.", -1.1), found("네", -2.0)], "갈까") == ["좋아요!", "네"]
+
+
+def test_stammering_and_single_words_lose_a_little() -> None:
+    plain, doubled = Candidate("발표를 잘하셨군요.", 5, -6.0), Candidate("발표 발표를 하셨군요.", 5, -6.0)
+    assert worth(doubled, BEAM) < worth(plain, BEAM)
+    assert worth(Candidate("네", 1, -1.0), BEAM) < -0.5
+
+
+@pytest.mark.parametrize("genericness", [0.0, 0.4])
+def test_both_engines_find_and_rank_the_same(checkpoint_folder: Path, genericness: float) -> None:
+    conversations = [["배고프다"], ["오늘 면접 봤는데", "긴 하루였겠어요.", "망했어 ㅠㅠ"]]
+    decoding = Decoding(candidates=3, genericness=genericness, max_tokens=12)
+    reference = load_engine(checkpoint_folder, "tensorflow").reply(conversations, decoding)
+    fast = load_engine(checkpoint_folder, compute_type="float32").reply(conversations, decoding)
+    for ours, theirs in zip(reference, fast, strict=True):
+        assert [one.text for one in (ours, *ours.others)] == [one.text for one in (theirs, *theirs.others)]
+        assert [one.worth for one in (ours, *ours.others)] == pytest.approx(
+            [one.worth for one in (theirs, *theirs.others)], abs=1e-3
+        )
+
+
+def test_one_candidate_is_what_the_search_alone_gives(checkpoint_folder: Path) -> None:
+    engine = load_engine(checkpoint_folder)
+    [alone] = engine.reply([["배고프다"]], Decoding(candidates=1))
+    assert alone.others == ()
+    with pytest.raises(DecodingError, match="candidates"):
+        Decoding(candidates=0)
