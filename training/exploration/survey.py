@@ -76,10 +76,12 @@ def survey(conversations: Sequence[Conversation], tokenizer: Tokenizer, config: 
         in_bytes=sum(counts[token] for token in range(bytes_from, bytes_to)),
         source_limit=config.max_source,
         target_limit=config.max_target,
-        shortened_sources=sum(_shortened(talk, turns, tokenizer, config) for talk, turns in zip(conversations, spelled, strict=True)),
+        shortened_sources=sum(
+            _shortened(talk, turns, tokenizer, config) for talk, turns in zip(conversations, spelled, strict=True)
+        ),
         shortened_targets=sum(len(turn) + 1 > config.max_target for turns in spelled for turn in turns[1::2]),
         cleaning=clean(conversations, split_of)[1],
-    )  # fmt: skip
+    )
 
 
 def _sources(conversations: Sequence[Conversation]) -> list[SourceFigures]:
