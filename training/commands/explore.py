@@ -43,8 +43,8 @@ def explore(
         pictures, names = draw_pictures(found, out, font)
         if font is None:
             print(
-                "no font with Hangul is installed (Debian: fonts-nanum): pictures with Korean words are on the page "
-                "only, where the browser draws them",
+                "no font with Hangul is installed (Debian: fonts-nanum): pictures with Korean words are on the page"
+                " only, where the browser draws them",
                 file=sys.stderr,
             )
         title = "Corpus: " + ", ".join(Path(corpus).name for corpus in corpora)

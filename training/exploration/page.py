@@ -34,23 +34,27 @@ def write_page(found: Survey, pictures: Mapping[str, str], title: str, notes: Se
             ),
         )
         + "<p class=note>Turns: mean length in characters.</p>",
-        "Lengths": f"<p>The encoder reads {found.source_limit} tokens: the context of {found.shortened_sources:,} "
-        f"replies is shortened to fit. The decoder writes {found.target_limit}: {found.shortened_targets:,} replies "
-        "are cut.</p>",
+        "Lengths": f"<p>The encoder reads {found.source_limit} tokens: the context of {found.shortened_sources:,}"
+        f" replies is shortened to fit. The decoder writes {found.target_limit}: {found.shortened_targets:,} replies"
+        " are cut.</p>",
         "Replies": "<div class=tables><div><h3>Most frequent</h3>"
         + _table(("reply", "times"), ((reply, f"{times:,}") for reply, times in found.frequent_replies))
         + "</div><div><h3>Most odd</h3>"
         + _table(("reply", "nats a token"), ((reply, f"{nats:.2f}") for reply, nats in found.odd_replies))
         + "</div></div><p class=note>Odd: its tokens are the rarest on the average. Look here for slips.</p>",
-        "Tokens": f"<p>{_share_in_bytes(found):.3%} of all tokens spell a character in bytes that the vocabulary "
-        "lacks.</p>",
+        "Tokens": f"<p>{_share_in_bytes(found):.3%} of all tokens are bytes of characters that the vocabulary"
+        " lacks.</p>",
         "Duplicates and leakage": _table(
             ("what", "conversations"), ((name.replace("_", " "), f"{n:,}") for name, n in found.cleaning.items())
         )
         + "<p class=note>Leaked: in training, and equal or alike to one held out. Training leaves these out; held-out"
         " conversations all stay.</p>",
     }  # fmt: skip
-    body = "".join(f"<h2>{escape(name)}</h2>{picture}{sections.get(name, '')}" for name, picture in pictures.items())
+    body = "".join(
+        f"<h2>{escape(name)}</h2>{picture}{sections.get(name, '')}"
+        for name, picture in pictures.items()
+        if picture or name in sections
+    )
     return (
         f'<!doctype html><html lang="ko"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>"

@@ -28,14 +28,14 @@ def draw_pictures(found: Survey, folder: Path, font: str | None) -> tuple[dict[s
     """Draw ``found`` into ``folder``; returns the SVG of each picture by its title, and the names of the PNG files.
 
     Without a ``font`` that has Hangul, pictures with Korean words become no PNG: the page's SVG, whose words the
-    browser draws, are all there is of them.
+    browser draws, are all there is of them; and whole sentences stand in the page's tables alone.
     """
     families = [font, LATIN] if font else [LATIN]
     svgs, names = {}, []
     style = {
         "font.family": families, "svg.fonttype": "none", "text.parse_math": False, "axes.edgecolor": _FAINT,
-        "text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "axes.titlesize": 12,
-        "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.unicode_minus": False,
+        "text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK, "axes.titlesize": 13,
+        "axes.titlelocation": "left", "axes.titlepad": 10, "axes.unicode_minus": False,
     }  # fmt: skip
 
     def label(text: str) -> str:
@@ -45,9 +45,12 @@ def draw_pictures(found: Survey, folder: Path, font: str | None) -> tuple[dict[s
         with mpl.rc_context({**style, "svg.hashsalt": name}), warnings.catch_warnings():
             if not font:
                 warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has them
-            figure = draw(found, label)
+            figure = None if name == "replies" and not font else draw(found, label)
             if figure is None:
+                svgs[title] = ""
                 continue
+            if not font:
+                figure.get_layout_engine().set(w_pad=0.3)  # inches: Hangul is wider than what stood in for it
             figure.patch.set_facecolor("white")
             svg = io.StringIO()
             figure.savefig(svg, format="svg", metadata={"Date": None})
@@ -65,7 +68,7 @@ def _lengths(found: Survey, _: Label) -> Figure:
     ):
         _tidy(axes)
         longest = int(np.percentile([length for part in lengths.values() for length in part], 99.5)) + 1
-        bins = np.linspace(0, longest, min(longest, 45) + 1)
+        bins = np.arange(0, longest + 1, -(-longest // 45)) + 0.5  # whole lengths to a bar, and as many to each
         for speaker, color in (("user", _USER), ("bot", _BOT)):
             part = np.asarray(lengths[speaker])
             shown = f"{speaker}: median {np.median(part):.0f}, 95 % below {np.percentile(part, 95):.0f}"
@@ -107,7 +110,7 @@ def _emotions(found: Survey, label: Label) -> Figure | None:
     axes.pcolormesh(counts, cmap=_WARMTH, edgecolors="white", linewidth=2, vmin=0)
     for code, name in EMOTIONS.items():
         row, column = int(code[1]) - 1, int(code[2])
-        color = "white" if counts[row, column] > 0.6 * counts.max() else _INK
+        color = "white" if counts[row, column] > 0.65 * counts.max() else _INK
         lines = label(name).replace("(", "\n(").replace(" 의식", "\n의식").replace(", ", ",\n")
         axes.text(column + 0.5, row + 0.4, lines, ha="center", va="center", fontsize=9.5, color=color)
         axes.text(
@@ -152,7 +155,7 @@ def _replies(found: Survey, label: Label) -> Figure:
     _bars(left, [(_short(label(reply)), count) for reply, count in found.frequent_replies], _BOT)
     left.set_title("most frequent replies")
     _bars(right, [(_short(label(reply)), nats) for reply, nats in found.odd_replies], _USER, "{:.1f}")
-    right.set_title("most odd replies: nats a token, each by its frequency")
+    right.set_title("most odd replies (nats a token)")
     return figure
 
 
@@ -176,6 +179,7 @@ def _tokens(found: Survey, label: Label) -> Figure:
                 fontsize=9,
             )
     left.set_xscale("log")
+    left.xaxis.set_major_formatter("{x:,.0f}")
     left.set_ylim(0, 1.05)
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.set_xlabel("tokens, the most frequent first")
