@@ -7,9 +7,9 @@ from xml.dom.minidom import parseString
 import pytest
 
 from model.checkpoint import PRETRAINED, Checkpoint, load_checkpoint
+from model.explain.fonts import LATIN, drawable, hangul_font
 from training.corpus import Conversation
 from training.exploration import Survey, draw_pictures, survey, write_page
-from model.explain.fonts import LATIN, drawable, hangul_font
 
 TALKS = [
     Conversation(
