@@ -53,6 +53,13 @@ async def test_texts_go_into_the_mailbox_once(world: World) -> None:
     assert await world.answers() == []
 
 
+async def test_a_crisis_that_was_accepted_is_the_workers_even_if_it_is_brought_again(world: World) -> None:
+    await world.gets(7, update_id=1, text="죽고 싶어")
+    await world.gets(7, update_id=1, text="죽고 싶어")
+    assert await world.waiting() == [("죽고 싶어",)]
+    assert await world.answers() == []
+
+
 async def test_commands_are_answered_once(world: World) -> None:
     await world.gets(7, update_id=1, text="/help")
     await world.gets(7, update_id=1, text="/help")

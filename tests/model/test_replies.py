@@ -49,3 +49,18 @@ def test_people_get_different_replies(replies: list[EngineReply]) -> None:
 def test_it_knows_whose_chatbot_it_is(engine: Engine, question: str) -> None:
     [reply] = engine.reply([[question]])
     assert "이연준" in fill_names(reply.text, owner="이연준", bot="말벗")
+
+
+def test_a_talk_of_many_subjects_is_followed(engine: Engine) -> None:
+    """What a model that clings to the first subject cannot do."""
+    talk: list[str] = []
+    for message in ["안녕", "너는 누구니?", "알람 못 듣고 지각했어", "오늘 날씨 어때?", "남자친구랑 싸웠어"]:
+        [reply] = engine.reply([[*talk[-8:], message]])
+        talk += [message, reply.text]
+    greeting, identity, late, weather, quarrel = talk[1::2]
+    assert "안녕" in greeting
+    assert "주무" not in greeting
+    assert "<owner>" in identity
+    assert "<owner>" not in late + weather + quarrel
+    assert "날씨" in weather
+    assert len(set(talk[1::2])) == 5
