@@ -10,12 +10,13 @@ _OWNER, _BOT = "이연준", "말벗"
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --bar: #3b82c4; }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem }
 p.note { opacity: .75; margin: .2rem 0 .8rem; font-size: .92rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(--line); vertical-align: top }
-th { font-weight: 600 } td.figure, th.figure { text-align: right; white-space: nowrap }
+th { font-weight: 600 } td:first-child { white-space: nowrap }
+td.figure, th.figure { text-align: right; white-space: nowrap }
 tr:hover td { background: var(--soft) }
 .bar { display: block; height: 3px; margin: 3px 0 0 auto; background: var(--bar); border-radius: 2px }
 .wide { overflow-x: auto }
@@ -93,11 +94,11 @@ def _likelihood_table(subjects: dict[str, Any]) -> str:
     header = ["", "source", "replies", "loss", "bits/character", "accuracy", "perplexity", "hits@1 of 20", "shuffled"]
     rows = []
     for name, figures in subjects.items():
-        for source, part in figures.get("by_source", {}).items():
+        for number, (source, part) in enumerate(figures.get("by_source", {}).items()):
             known = "loss" in part
             rows.append(
                 [
-                    escape(name),
+                    "" if number else escape(name),
                     escape(source),
                     f"{part['examples']:,}" if known else "",
                     f"{part['loss']:.3f}" if known else "",
