@@ -106,7 +106,7 @@ def reply(
         decoding = Decoding(
             method=method.value,
             max_tokens=max_tokens,
-            beam_size=max(beam_size, candidates or 1),
+            beam_size=beam_size if candidates is None else max(beam_size, candidates),
             candidates=candidates or Decoding.candidates,
             genericness=genericness,
             length_penalty=length_penalty,
