@@ -1,4 +1,4 @@
-"""What this machine computes quickly, and how it computes the same twice."""
+"""What this machine computes quickly."""
 
 from pathlib import Path
 
@@ -16,15 +16,3 @@ def fastest_precision() -> str:
         return "mixed_bfloat16" if "amx_bf16" in Path("/proc/cpuinfo").read_text() else "float32"
     except OSError:
         return "float32"
-
-
-def make_repeatable(seed: int) -> None:
-    """From here on the same steps give the very same numbers on the same machine, however its cores share the work."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        # Else sums over repeated tokens (the embedding's gradient) are rounded in the order in which cores finish.
-        tf.config.experimental.enable_op_determinism()

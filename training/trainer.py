@@ -16,7 +16,6 @@ from model.transformer import Transformer
 from training.batches import Example, bucketed, examples
 from training.curves import draw_curves
 from training.evaluation import hits_at_1, likelihood, shuffled
-from training.hardware import make_repeatable
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
@@ -44,9 +43,9 @@ def train(
     """Train until ``options.epochs`` are done or relevance has stopped improving; go on where a killed run stopped.
 
     ``out/checkpoint`` holds the most relevant epoch so far, ``out/curves.png`` the curves, ``out/state.safetensors``
-    what a restart needs. The same options and corpus give the very same weights on the same machine, killed and
-    resumed or not. With ``begin_from`` the weights, the shape and the tokenizer are those of that checkpoint at first,
-    and its card stands on the new one's.
+    what a restart needs. The same options and corpus give the same weights, killed and resumed or not, up to the
+    rounding of sums that several cores share. With ``begin_from`` the weights, the shape and the tokenizer are those of
+    that checkpoint at first, and its card stands on the new one's.
 
     Returns:
         The card of the checkpoint kept.
@@ -55,7 +54,7 @@ def train(
     if {**progress["options"], "epochs": 0} != {**asdict(options), "epochs": 0}:
         raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
     out.mkdir(parents=True, exist_ok=True)
-    make_repeatable(options.seed)
+    keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
     if begin_from is None:
         tokenizer = _tokenizer(out / "tokenizer.json", mixture, options)
