@@ -11,5 +11,5 @@ from training import trainer
 if __name__ == "__main__":
     PRESETS["tiny"] = tiny()
     trainer._SAVE_EVERY = 2
-    options = replace(OPTIONS, epochs=2)
+    options = replace(OPTIONS, epochs=1)
     trainer.train(options, pairs_mixture(), Path(sys.argv[1]), provenance={}, say=lambda line: print(line, flush=True))

@@ -38,21 +38,20 @@ def test_it_learns_who_answers_what(
     assert sum(right) >= 6
 
 
+@pytest.mark.timeout(400)  # three processes that load TensorFlow, one after the other
 def test_a_run_killed_at_any_moment_ends_where_the_whole_run_ends(tmp_path: Path) -> None:
     small_run(tmp_path / "whole").communicate()
-    said = []
-    for least in (1, 9):  # at whatever moment after so many batches
-        process = small_run(tmp_path / "killed")
-        while batches_done(tmp_path / "killed") < least:
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.kill()
-        said.append(process.communicate()[0])
+    process = small_run(tmp_path / "killed")
+    while batches_done(tmp_path / "killed") < 2:  # at whatever moment after so many
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
     last = small_run(tmp_path / "killed")
-    said.append(last.communicate()[0])
+    said, _ = last.communicate()
 
     assert last.returncode == 0
-    assert all("going on with epoch" in text for text in said[1:])
+    assert "going on with epoch 1" in said
     whole, resumed = (load_checkpoint(tmp_path / name / "checkpoint") for name in ("whole", "killed"))
     for name, weight in whole.weights.items():
         # A lost moment of the optimizer or another dropout would show in the second digit.
@@ -67,9 +66,9 @@ def small_run(out: Path) -> subprocess.Popen[str]:
 
 
 def batches_done(out: Path) -> int:
-    """Batches of all epochs so far, by the state that was saved last."""
+    """By the state that was saved last."""
     progress = load_progress(out)
-    return 0 if progress is None else progress["step"] + 100 * (progress["epoch"] - 1)
+    return 0 if progress is None else progress["step"]
 
 
 def test_a_run_is_gone_on_with_but_not_turned_into_another(
