@@ -61,7 +61,7 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
     def measure(rows: Sequence[Example]) -> dict[str, float]:
         return likelihood(scores, rows, checkpoint.tokenizer)
 
-    figures: dict[str, Any] = {"parameters": parameters(checkpoint.config), "by_source": {}, "by_turn": {}}
+    figures: dict[str, Any] = {"parameters": parameters(checkpoint.config), "by_source": {}}
     for source, part in sorted(held_out.items()):
         rows = examples(part, checkpoint.tokenizer, checkpoint.config)
         own = measure(rows)

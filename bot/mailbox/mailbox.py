@@ -86,7 +86,7 @@ class Mailbox:
         expired = await self._with_group("takeover", [self._keys.ready], [consumer, round(self._claim_ttl * 1000)])
         if expired:
             return await self._take(consumer, [(expired[0], Address.parse(expired[1]))])
-        entries = await read_group(self._redis, self._keys.ready, GROUP, consumer, after=">", limit=limit, wait=wait)
+        entries = await read_group(self._redis, self._keys.ready, GROUP, consumer, limit=limit, wait=wait)
         return await self._take(consumer, [(entry, Address.parse(fields["address"])) for entry, fields in entries])
 
     async def _take(self, consumer: str, claims: list[tuple[str, Address]]) -> list[Turn]:

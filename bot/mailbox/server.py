@@ -51,17 +51,18 @@ async def with_group(redis: Redis, stream: str, group: str, call: Callable[[], A
 
 
 async def read_group(
-    redis: Redis, stream: str, group: str, consumer: str, *, after: str, limit: int, wait: float
+    redis: Redis, stream: str, group: str, consumer: str, *, limit: int, wait: float
 ) -> list[tuple[str, dict[str, str]]]:
-    """Entries for the consumer: its own unacknowledged ones beyond the id `after`, or with ">" new ones.
+    """New entries for the consumer, waited for up to `wait` seconds and at most LONGEST_WAIT.
 
-    New ones are waited for, up to `wait` seconds and at most LONGEST_WAIT.
+    Not safe to repeat: what the lost answer of a broken connection held is the consumer's already, and only found by
+    whoever takes it over.
     """
     block = round(min(wait, LONGEST_WAIT) * 1000)
 
     async def read() -> Any:  # noqa: ANN401
         # BLOCK 0 would mean for ever.
-        return await redis.xreadgroup(group, consumer, {stream: after}, count=limit, block=block or None)
+        return await redis.xreadgroup(group, consumer, {stream: ">"}, count=limit, block=block or None)
 
     answer = await with_group(redis, stream, group, read)
     return list(answer[0][1]) if answer else []
