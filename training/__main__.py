@@ -19,6 +19,7 @@ from training.commands.report import report
 from training.commands.votes import votes
 from training.faults import clear_errors
 from training.options import TrainingOptions
+from training.recipe import RECIPE, Recipe
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
 
@@ -46,6 +47,11 @@ def train(
     aihub: Annotated[
         Path | None, typer.Option(help="감성대화 말뭉치 of AI Hub: its zip, JSON or XLSX files, or their folder.")
     ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(help="Plain text, a sentence a line (.txt, .txt.xz), to restore beside the dialogues."),
+    ] = None,
+    recipe: Annotated[Path, typer.Option(help="What is mixed, and how often.", show_default="recipe.toml")] = RECIPE,
     checkpoint: Annotated[
         Path | None, typer.Option("--from", help="Begin from this checkpoint's weights, with its shape and tokenizer.")
     ] = None,
@@ -59,11 +65,8 @@ def train(
     ),
     dropout: Annotated[float, typer.Option(min=0, max=0.9)] = _DEFAULTS.dropout,
     weight_decay: Annotated[float, typer.Option(min=0)] = _DEFAULTS.weight_decay,
-    draws_per_family: Annotated[int, typer.Option(min=0, help="Of each family, anew in every epoch.")] = (
-        _DEFAULTS.draws_per_family
-    ),
-    topic_changes: Annotated[float, typer.Option(min=0, max=1, help="Conversations told after another one.")] = (
-        _DEFAULTS.topic_changes
+    average: Annotated[float, typer.Option(min=0, max=0.99999, help="Averaging of the weights over steps.")] = (
+        _DEFAULTS.average
     ),
     vocabulary_size: Annotated[int | None, typer.Option(min=300, help="By default the preset's.")] = None,
     patience: Annotated[int, typer.Option(min=1, help="Epochs without progress before it stops.")] = _DEFAULTS.patience,
@@ -75,6 +78,7 @@ def train(
     """Train a checkpoint on our own corpus, and on public sets, AI Hub's corpus and files of your own where given."""
     from model.checkpoint import load_checkpoint
     from training.corpus.gathering import gather
+    from training.corpus.plain import read_plain
     from training.hardware import fastest_precision
     from training.mixture import Mixture
     from training.trainer import train as run
@@ -90,8 +94,7 @@ def train(
         bag_of_words=bag_of_words,
         dropout=dropout,
         weight_decay=weight_decay,
-        draws_per_family=draws_per_family,
-        topic_changes=topic_changes,
+        average=average,
         vocabulary_size=vocabulary_size,
         patience=patience,
         seed=seed,
@@ -104,13 +107,14 @@ def train(
         mixture = Mixture(
             conversations=gathering.conversations,
             families=gathering.families,
-            draws_per_family=draws_per_family,
-            topic_changes=topic_changes,
+            texts=[] if text is None else read_plain(text),
+            recipe=Recipe.read(recipe),
         ).cleaned()
         print(f"cleaning: {mixture.cleaning}", file=sys.stderr)
         begin_from = None if checkpoint is None else load_checkpoint(checkpoint)
         provenance = {
             "licences": gathering.licences,
+            "plain_text": None if text is None else text.name,
             "aihub": dict(gathering.aihub),
             "command": _command(),
             "commit": _commit(),

@@ -70,14 +70,14 @@ def to_batch(rows: Sequence[Example]) -> Batch:
 def bucketed(rows: Sequence[Example], batch_size: int, rng: random.Random | None = None) -> Iterator[Batch]:
     """``rows`` in batches of like lengths, so that little padding is computed.
 
-    With ``rng`` the rows are shuffled, sorted by length only within windows of 100 batches, and the batches come in
+    With ``rng`` the rows are shuffled, sorted by length only within windows of 400 batches, and the batches come in
     random order; without it they come sorted.
     """
     order = list(rows)
     window = len(order) or 1
     if rng is not None:
         rng.shuffle(order)
-        window = 100 * batch_size
+        window = 400 * batch_size
     chunks = []
     for start in range(0, len(order), window):
         part = sorted(order[start : start + window], key=lambda row: (len(row.source) // _STEP, len(row.label)))

@@ -23,9 +23,10 @@ class clear_errors:  # noqa: N801 - reads as a statement
 
 def _faults(error: BaseException) -> tuple[type[Exception], ...]:
     from training.corpus import CorpusError
+    from training.recipe import RecipeError
 
-    if isinstance(error, CorpusError):  # commands that only read a corpus load no TensorFlow
-        return (CorpusError,)
+    if isinstance(error, CorpusError | RecipeError):  # commands that only read a corpus load no TensorFlow
+        return (CorpusError, RecipeError)
     from model.checkpoint import CheckpointError
     from model.config import ConfigError
     from training.trainer import TrainingError

@@ -9,6 +9,8 @@ from typing import Literal, Self
 
 from training.corpus import Conversation, Family
 from training.corpus.cleaning import clean
+from training.noise import as_typed
+from training.recipe import Recipe
 
 Split = Literal["train", "validation", "test"]
 
@@ -32,23 +34,17 @@ def split_of(group: str) -> Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Conversations and families, and how often each is seen in an epoch.
+    """Conversations, families and plain texts, and the recipe that says how often each is seen in an epoch.
 
-    ``draws_per_family`` conversations are drawn anew of every family in every epoch: an epoch has the same size but
-    never the same sentences.
+    Conversations are drawn anew of every family in every epoch: all have the same size, no two the same sentences.
     """
 
     conversations: list[Conversation]
     families: list[Family]
-    draws_per_family: int = 30
+    texts: list[str] = field(default_factory=list)
+    recipe: Recipe = field(default_factory=Recipe)
     # What was tidied and left out before; it is written on the checkpoint's card.
     cleaning: dict[str, int] = field(default_factory=dict)
-    # Share of an epoch's conversations that come after another one, of these the share that comes after a second, and a
-    # third: without them a model clings to what was said first.
-    topic_changes: float = 0.5
-    # How often an epoch has a source's conversations, by chance where it is no whole number: the few dialogues carry
-    # all that is learned of context, and songys' many pairs, half of them about parting, answer in general terms.
-    repeats: dict[str, float] = field(default_factory=lambda: {"dialogues": 2, "songys": 0.4})
 
     def cleaned(self) -> Self:
         """This mixture with what ``training.corpus.cleaning`` lets pass; nothing changes sides."""
@@ -58,28 +54,42 @@ class Mixture:
     def epoch(self, seed: int, number: int) -> list[Conversation]:
         """The training conversations of epoch ``number``; the same for the same ``seed``."""
         rng = random.Random(f"{seed}/{number}")
+        draws, repeats = self.recipe.draws, self.recipe.repeats
         drawn = [
             family.draw(rng)
             for family in self.families
             if split_of(f"family:{family.id}") == "train"
-            for _ in range(self.draws_per_family)
+            for _ in range(draws.get(family.kind, draws["other"]))
         ]
         conversations = drawn + [
             conversation
             for conversation in self.conversations
             if split_of(conversation.group) == "train"
-            for _ in range(_times(self.repeats.get(conversation.source, 1), rng))
+            for _ in range(_times(repeats.get(conversation.source, 1), rng))
         ]
-        return [self._told_after_others(conversation, conversations, rng) for conversation in conversations]
+        told = [self._told_after_others(conversation, conversations, rng) for conversation in conversations]
+        return [self._typed(conversation, rng) for conversation in told]
+
+    def plain_texts(self, seed: int, number: int) -> list[str]:
+        """The sentences that epoch ``number`` restores."""
+        rng = random.Random(f"{seed}/{number}/texts")
+        return rng.sample(self.texts, min(self.recipe.plain_texts, len(self.texts)))
 
     def _told_after_others(
         self, conversation: Conversation, others: list[Conversation], rng: random.Random
     ) -> Conversation:
         for _ in range(_MOST_SUBJECTS):
-            if rng.random() >= self.topic_changes:
+            if rng.random() >= self.recipe.topic_changes:
                 break
             conversation = conversation.after(rng.choice(others))
         return conversation
+
+    def _typed(self, conversation: Conversation, rng: random.Random) -> Conversation:
+        turns = [
+            as_typed(turn, rng) if index % 2 == 0 and rng.random() < self.recipe.typing_noise else turn
+            for index, turn in enumerate(conversation.turns)
+        ]
+        return replace(conversation, turns=tuple(turns))
 
     def held_out(self, split: Literal["validation", "test"], seed: int = 0) -> dict[str, list[Conversation]]:
         """Conversations of ``split`` by source, six drawn of each family; always the same."""
@@ -93,7 +103,7 @@ class Mixture:
                 by_source.setdefault(conversation.source, []).append(conversation)
         return by_source
 
-    def texts(self, seed: int) -> Iterable[str]:
+    def words(self, seed: int) -> Iterable[str]:
         """The training texts of one epoch, for the tokenizer to learn from."""
         for conversation in self.epoch(seed, 0):
             yield from conversation.turns[conversation.context :]

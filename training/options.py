@@ -16,8 +16,7 @@ class TrainingOptions:
     bag_of_words: float = 0.5  # weight of the encoder's second task; 0: none
     dropout: float = 0.1
     weight_decay: float = 0.01
-    draws_per_family: int = 24
-    topic_changes: float = 0.5  # share of conversations that are told after another one
+    average: float = 0.999  # of the weights over the steps: the share of the old average that a step keeps; 0: none
     vocabulary_size: int | None = None  # None: the preset's
     patience: int = 3  # epochs without a better relevance before the run ends
     seed: int = 42

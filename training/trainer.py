@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from model.checkpoint import Checkpoint, load_checkpoint, parameters, save_check
 from model.config import ModelConfig, preset
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
-from training.batches import Example, bucketed, examples
+from training.batches import Batch, Example, bucketed, examples
 from training.curves import draw_curves
+from training.denoising import restoration
 from training.evaluation import hits_at_1, likelihood, shuffled
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
@@ -22,6 +24,7 @@ from training.options import TrainingOptions
 from training.progress import TrainingProgress
 from training.schedule import WarmupCosine
 from training.state import load_progress, load_state, save_state
+from training.subwords import CuttingTokenizer
 
 _SAVE_EVERY = 250  # steps between two saved states
 _VALIDATION_ROWS = 1_500  # of each source
@@ -50,8 +53,9 @@ def train(
     Returns:
         The card of the checkpoint kept.
     """
-    progress = load_progress(out) or {"options": asdict(options), "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
-    if {**progress["options"], "epochs": 0} != {**asdict(options), "epochs": 0}:
+    settings = {**asdict(options), "recipe": mixture.recipe.to_dict()}
+    progress = load_progress(out) or {"options": settings, "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
+    if {**progress["options"], "epochs": 0} != {**settings, "epochs": 0}:
         raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
@@ -63,7 +67,7 @@ def train(
         tokenizer, config = begin_from.tokenizer, replace(begin_from.config, dropout=options.dropout)
         provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}
     held_out = _held_out(mixture, tokenizer, config)
-    steps = -(-len(examples(mixture.epoch(options.seed, 1), tokenizer, config)) // options.batch_size)
+    steps = len(_batches(mixture, tokenizer, config, options, epoch=1))
     model = _compiled(config, options, steps * options.epochs)
     if begin_from is not None:
         model.transformer.set_named_weights(begin_from.weights)
@@ -80,14 +84,16 @@ def train(
         row = {
             "epoch": progress["epoch"],
             "train_loss": loss_sum / max(tokens, 1),
-            "validation": _validate(scores, held_out, tokenizer),
         }
+        with averaged(model, options):
+            row["validation"] = _validate(scores, held_out, tokenizer)
+            weights = model.transformer.named_weights()
         row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
         best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
         progress["epochs"].append(row)
         if best:
             card = _card(options, config, mixture, progress["epochs"], provenance)
-            save_checkpoint(out / "checkpoint", config, tokenizer, model.transformer.named_weights(), card, half=True)
+            save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True)
         progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
         save_state(out, model, progress)
         draw_curves(progress["epochs"], out / "curves.png")
@@ -103,7 +109,7 @@ def _tokenizer(path: Path, mixture: Mixture, options: TrainingOptions) -> Tokeni
     if path.is_file():
         return Tokenizer.from_json(path.read_text(encoding="utf-8"))
     size = options.vocabulary_size or preset(options.preset).vocabulary_size
-    tokenizer = Tokenizer.train(mixture.texts(options.seed), size)
+    tokenizer = Tokenizer.train(mixture.words(options.seed), size)
     path.write_text(tokenizer.to_json(), encoding="utf-8")
     return tokenizer
 
@@ -125,6 +131,8 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
         weight_decay=options.weight_decay,
         beta_2=0.98,  # section 5.3
         global_clipnorm=1.0,
+        use_ema=options.average > 0,
+        ema_momentum=options.average,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     # Shapes differ from batch to batch: XLA would compile each of them anew.
@@ -136,13 +144,36 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
 
 def _batches(
     mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig, options: TrainingOptions, epoch: int
-) -> list[Any]:
-    rows = examples(mixture.epoch(options.seed, epoch), tokenizer, config)
-    return list(bucketed(rows, options.batch_size, random.Random(f"{options.seed}/{epoch}/batches")))
+) -> list[Batch]:
+    """One epoch: every reply of its conversations, and its plain texts to be restored."""
+    rng = random.Random(f"{options.seed}/{epoch}/batches")
+    reader = CuttingTokenizer.of(tokenizer, mixture.recipe.subword_cuts, rng)
+    rows = examples(mixture.epoch(options.seed, epoch), reader, config)
+    rows += [restoration(text, tokenizer, config, rng) for text in mixture.plain_texts(options.seed, epoch)]
+    return list(bucketed(rows, options.batch_size, rng))
+
+
+@contextmanager
+def averaged(model: Trainee, options: TrainingOptions) -> Iterator[None]:
+    """Within it ``model`` has the average of its weights over the last steps, as a checkpoint keeps them.
+
+    The average of weights (Polyak and Juditsky 1992; section 6.1 averages whole checkpoints) is quieter than those of
+    any one step; training goes on from the latter.
+    """
+    if not options.average:
+        yield
+        return
+    latest = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, latest, strict=True):
+            variable.assign(value)
 
 
 def _run_epoch(
-    model: Trainee, batches: list[Any], progress: dict[str, Any], out: Path, options: TrainingOptions
+    model: Trainee, batches: list[Batch], progress: dict[str, Any], out: Path, options: TrainingOptions
 ) -> None:
     """Train on what is left of an epoch, saving the state now and then."""
     with TrainingProgress(progress["epoch"], options.epochs, len(batches), progress["step"]) as bar:
@@ -190,7 +221,7 @@ def _card(
     rows: list[dict[str, Any]],
     provenance: dict[str, Any],
 ) -> dict[str, Any]:
-    sources: dict[str, int] = {"families": len(mixture.families)}
+    sources: dict[str, int] = {"families": len(mixture.families), "plain texts": len(mixture.texts)}
     for conversation in mixture.conversations:
         sources[conversation.source] = sources.get(conversation.source, 0) + 1
     return {
@@ -199,6 +230,7 @@ def _card(
         "kept_epoch": rows[-1]["epoch"],
         "chosen_by": "hits@1 of 20 on validation, mean over the sources",
         "options": asdict(options),
+        "recipe": mixture.recipe.to_dict(),
         "config": config.to_dict(),
         "parameters": parameters(config),
         "corpus": sources,

@@ -30,7 +30,7 @@ def conversations() -> list[Conversation]:
 
 def pairs_mixture() -> Mixture:
     """All of them, as one run's data."""
-    return Mixture(conversations=conversations(), families=[], topic_changes=0)
+    return Mixture(conversations=conversations(), families=[])
 
 
 @pytest.fixture(scope="session")

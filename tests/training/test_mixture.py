@@ -4,6 +4,7 @@ import itertools
 
 from training.corpus import Conversation, read_own
 from training.mixture import Mixture, split_of
+from training.recipe import Recipe
 
 
 def test_a_group_is_on_one_side_however_it_is_spelled() -> None:
@@ -18,7 +19,7 @@ def test_the_shares_are_as_named() -> None:
 
 def test_no_group_stands_on_two_sides() -> None:
     dialogues, families = read_own()
-    mixture = Mixture(conversations=dialogues, families=families, draws_per_family=2)
+    mixture = Mixture(conversations=dialogues, families=families, recipe=Recipe(draws={"other": 2}))
     sides = [
         {conversation.group for conversation in side}
         for side in (
@@ -34,7 +35,7 @@ def test_no_group_stands_on_two_sides() -> None:
 
 def test_an_epoch_is_the_same_by_seed_and_new_by_number() -> None:
     _, families = read_own()
-    mixture = Mixture(conversations=[], families=families[:50], draws_per_family=3)
+    mixture = Mixture(conversations=[], families=families[:50], recipe=Recipe(draws={"other": 3}))
     assert mixture.epoch(1, 1) == mixture.epoch(1, 1)
     assert mixture.epoch(1, 1) != mixture.epoch(1, 2)
     assert mixture.epoch(1, 1) != mixture.epoch(2, 1)
@@ -42,7 +43,7 @@ def test_an_epoch_is_the_same_by_seed_and_new_by_number() -> None:
 
 def test_people_change_the_subject() -> None:
     talks = [Conversation(source="s", group="a", turns=(f"{number}?", f"{number}.")) for number in range(200)]
-    epoch = Mixture(conversations=talks, families=[], topic_changes=0.5).epoch(0, 1)
+    epoch = Mixture(conversations=talks, families=[], recipe=Recipe(topic_changes=0.5)).epoch(0, 1)
     changed = [talk for talk in epoch if talk.context]
     assert 70 < len(changed) < 130
     assert {talk.context for talk in changed} == {2, 4, 6}
@@ -55,6 +56,27 @@ def test_people_change_the_subject() -> None:
 def test_a_source_is_repeated_as_told() -> None:
     pair = Conversation(source="few", group="a", turns=("안녕", "네."))
     assert split_of("a") == "train"
-    assert len(Mixture(conversations=[pair], families=[], repeats={"few": 3}).epoch(0, 1)) == 3
-    half = Mixture(conversations=[pair] * 1_000, families=[], repeats={"few": 0.5})
+    assert len(Mixture(conversations=[pair], families=[], recipe=Recipe(repeats={"few": 3})).epoch(0, 1)) == 3
+    half = Mixture(conversations=[pair] * 1_000, families=[], recipe=Recipe(repeats={"few": 0.5}))
     assert 400 < len(half.epoch(0, 1)) < 600
+
+
+def test_a_kind_of_families_is_drawn_as_often_as_told() -> None:
+    _, families = read_own()
+    greetings = [family for family in families if family.kind == "greeting"]
+    trained = [family for family in greetings if split_of(f"family:{family.id}") == "train"]
+    epoch = Mixture(conversations=[], families=greetings, recipe=Recipe(draws={"other": 1, "greeting": 4})).epoch(0, 1)
+    assert len(epoch) == 4 * len(trained)
+
+
+def test_only_the_user_types_carelessly() -> None:
+    pair = Conversation(source="s", group="a", turns=("오늘 면접을 봤어요.", "오늘 면접은 어땠어요?"))
+    epoch = Mixture(conversations=[pair] * 100, families=[], recipe=Recipe(typing_noise=1)).epoch(0, 1)
+    assert {talk.turns[1] for talk in epoch} == {"오늘 면접은 어땠어요?"}
+    assert len({talk.turns[0] for talk in epoch}) > 20
+
+
+def test_plain_texts_are_drawn_anew_each_epoch() -> None:
+    mixture = Mixture(conversations=[], families=[], texts=[str(n) for n in range(100)], recipe=Recipe(plain_texts=10))
+    assert len(set(mixture.plain_texts(0, 1))) == 10
+    assert mixture.plain_texts(0, 1) == mixture.plain_texts(0, 1) != mixture.plain_texts(0, 2)
