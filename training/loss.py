@@ -44,10 +44,10 @@ class Trainee(keras.Model):
     sound like, and for thousands of steps gives everybody the same; this tells the encoder at once what matters.
     """
 
-    def __init__(self, transformer: Transformer, bag_of_words: float) -> None:
+    def __init__(self, transformer: Transformer, bag_of_words: float, r_drop: float = 0.0) -> None:
         super().__init__(name="trainee")
         self.transformer = transformer
-        self.bag_of_words = bag_of_words
+        self.bag_of_words, self.r_drop = bag_of_words, r_drop
         self.guessing = keras.metrics.Mean(name="guessing")
 
     def build(self, input_shape: object = None) -> None:
@@ -63,7 +63,20 @@ class Trainee(keras.Model):
             loss = words_loss(inputs["label"], self.transformer.logits(mean)[:, 0])
             self.add_loss(self.bag_of_words * loss)
             self.guessing.update_state(loss)
-        return self.transformer.decode(inputs["target"], memory, mask, training=training)
+        logits = self.transformer.decode(inputs["target"], memory, mask, training=training)
+        if self.r_drop and training:
+            again = self.transformer({"source": inputs["source"], "target": inputs["target"]}, training=True)
+            self.add_loss(self.r_drop * disagreement(inputs["label"], logits, again))
+        return logits
+
+
+def disagreement(label: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Nats by which two passes through dropout differ on a token (R-Drop, Liang et al. 2021): the mean of both
+    Kullback-Leibler divergences between logits ``(batch, target, vocabulary)``, padding left out."""
+    p, q = ops.log_softmax(one), ops.log_softmax(other)
+    both = 0.5 * ops.sum((ops.exp(p) - ops.exp(q)) * (p - q), axis=-1)  # (batch, target)
+    real = ops.cast(ops.not_equal(label, PAD), "float32")
+    return ops.sum(both * real) / ops.sum(real)
 
 
 def words_loss(label: Tensor, logits: Tensor) -> Tensor:

@@ -67,6 +67,12 @@ class Mixture:
             if split_of(conversation.group) == "train"
             for _ in range(_times(repeats.get(conversation.source, 1), rng))
         ]
+        if self.recipe.exchanges != "whole":
+            conversations = [
+                exchange
+                for conversation in conversations
+                for exchange in _exchanges(conversation)[: 1 if self.recipe.exchanges == "first" else None]
+            ]
         told = [self._told_after_others(conversation, conversations, rng) for conversation in conversations]
         return [self._typed(conversation, rng) for conversation in told]
 
@@ -107,6 +113,13 @@ class Mixture:
         """The training texts of one epoch, for the tokenizer to learn from."""
         for conversation in self.epoch(seed, 0):
             yield from conversation.turns[conversation.context :]
+
+
+def _exchanges(conversation: Conversation) -> list[Conversation]:
+    return [
+        replace(conversation, turns=conversation.turns[index : index + 2])
+        for index in range(0, len(conversation.turns) - 1, 2)
+    ]
 
 
 def _times(repeats: float, rng: random.Random) -> int:

@@ -10,10 +10,12 @@ class TrainingOptions:
     preset: str = "default"
     epochs: int = 10
     batch_size: int = 64
+    schedule: str = "cosine"  # or noam, the paper's, which knows no peak rate
     peak_rate: float = 1e-3
     warmup_steps: int = 800
     label_smoothing: float = 0.1
     bag_of_words: float = 0.5  # weight of the encoder's second task; 0: none
+    r_drop: float = 0.0  # weight of agreeing with oneself under another dropout; 0: none
     dropout: float = 0.1
     weight_decay: float = 0.01
     average: float = 0.999  # of the weights over the steps: the share of the old average that a step keeps; 0: none

@@ -22,6 +22,8 @@ class Recipe:
     repeats: dict[str, float] = field(default_factory=dict)
     # Share of the conversations that come after another one, of these the share that comes after a second, and a third.
     topic_changes: float = 0.0
+    # What a reply is learned from: the whole talk, its own message alone ("single"), or only first replies ("first").
+    exchanges: str = "whole"
     # Share of the user's turns that are typed carelessly (``training.noise``), and of their places that are cut.
     typing_noise: float = 0.0
     subword_cuts: float = 0.0
@@ -33,6 +35,8 @@ class Recipe:
         for name in ("topic_changes", "typing_noise", "subword_cuts"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} is a share, from 0 to 1")
+        if self.exchanges not in ("whole", "single", "first"):
+            raise RecipeError("exchanges is whole, single or first")
         if self.plain_texts < 0 or any(times < 0 for times in (*self.draws.values(), *self.repeats.values())):
             raise RecipeError("draws, repeats and plain_texts are 0 or more")
         if "other" not in self.draws:
@@ -50,6 +54,8 @@ class Recipe:
         if unknown := sorted(set(content) - {each.name for each in fields(cls)}):
             raise RecipeError(f"{path}: unknown entry {unknown[0]!r}")
         for name, value in content.items():
+            if name == "exchanges":
+                continue
             if name in ("draws", "repeats") and not isinstance(value, dict):
                 raise RecipeError(f"{path}: {name} is a table: a name and a number on each line")
             numbers = value.values() if isinstance(value, dict) else [value]

@@ -13,6 +13,7 @@ from training.batches import Example, examples
 from training.corpus import Conversation
 from training.evaluation import hits_at_1, likelihood, shuffled
 from training.habits import habits
+from training.identity import gives_a_name, identity_of
 from training.loss import TokenScores
 from training.mixture import Mixture
 from training.retrieval import Retrieval
@@ -82,28 +83,24 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
                 alone = source_ids(checkpoint.tokenizer, context[-1:], checkpoint.config.max_source)
                 later.append(row)
                 later_alone.append(Example(alone, row.target, row.label))
-    figures["by_turn"] = {str(number): measure(rows) for number, rows in sorted(by_turn.items())}
+    figures["by_turn"] = {
+        str(number): {**measure(rows), "hits_at_1": hits_at_1(scores, rows)} for number, rows in sorted(by_turn.items())
+    }
     if later:
         figures["context_gain"] = 1 - measure(later)["bits_per_character"] / measure(later_alone)["bits_per_character"]
     return figures
 
 
 def reply_figures(replies: Sequence[str], asked: Sequence[Prompt]) -> dict[str, Any]:
-    """Habits of the replies to ``asked``, and whether the bot speaks of itself when asked, and only then."""
+    """Habits of the replies to ``asked``, and how many of those who did not ask were told the bot's name."""
     figures: dict[str, Any] = dict(habits(replies))
-    about_itself = [
-        (_names(reply), _names(prompt.reply), prompt.kind) for reply, prompt in zip(replies, asked, strict=True)
+    elsewhere = [
+        gives_a_name(reply)
+        for reply, prompt in zip(replies, asked, strict=True)
+        if prompt.kind != "identity" and not gives_a_name(prompt.reply)
     ]
-    expected = [named for named, wanted, _ in about_itself if wanted]
-    elsewhere = [named for named, wanted, kind in about_itself if not wanted and kind != "identity"]
-    figures["identity_recall"] = sum(expected) / len(expected) if expected else None
-    figures["identity_prompts"] = len(expected)
     figures["false_identity"] = sum(elsewhere) / len(elsewhere) if elsewhere else None
     return figures
-
-
-def _names(reply: str) -> bool:
-    return "<owner>" in reply or "<bot>" in reply
 
 
 def answers(engine: Engine, asked: Sequence[Prompt], batch: int = 32) -> list[str]:
@@ -153,6 +150,7 @@ def make_report(
             "checkpoint": checkpoint.hash,
             **likelihood_figures(checkpoint, held_out),
             "replies": reply_figures(answers(engine, asked), asked),
+            "identity": identity_of(engine),
         }
         replies = engine.reply([[message] for message in SAMPLES])
         report["samples"][name] = [[message, reply.text] for message, reply in zip(SAMPLES, replies, strict=True)]

@@ -32,8 +32,7 @@ _HABITS: list[tuple[str, str, Callable[[float], str]]] = [
     ("distinct_2", "distinct pairs of words", lambda value: f"{value:.3f}"),
     ("ten_most_frequent", "covered by the ten commonest replies", lambda value: f"{value:.1%}"),
     ("characters", "characters in a reply, mean", lambda value: f"{value:.1f}"),
-    ("identity_recall", "names itself where the true reply does", lambda value: f"{value:.1%}"),
-    ("false_identity", "names itself where nobody asked", lambda value: f"{value:.1%}"),
+    ("false_identity", "give the bot's name where nobody asked", lambda value: f"{value:.1%}"),
 ]
 
 
@@ -64,6 +63,12 @@ def report_page(report: dict[str, Any]) -> str:
             "messages."
         ),
         _habits_table(subjects),
+        "<h2>Who are you?</h2>",
+        _note(
+            f"Of {about['identity']['asking']} messages that ask who the bot is, by form, how many it tells; and of "
+            f"{about['identity']['others']} that only sound like it, how many it gives its name."
+        ),
+        _identity_table(models),
         "<h2>As it answers</h2>",
         _samples_table(report["samples"]),
     ]
@@ -121,6 +126,17 @@ def _context_table(models: dict[str, Any]) -> str:
         cells = [f"{by_turn[number]['bits_per_character']:.3f}" if number in by_turn else "" for number in turns]
         gain = f"{figures['context_gain']:.1%}" if "context_gain" in figures else ""
         rows.append([escape(name), *cells, gain])
+    return _table(header, rows)
+
+
+def _identity_table(models: dict[str, Any]) -> str:
+    forms = list(next(iter(models.values()))["identity"]["by_form"])
+    header = ["asked", *(form.replace("_", " ") for form in forms), "all", "not asked"]
+    rows = []
+    for name, figures in models.items():
+        identity = figures["identity"]
+        cells = [*identity["by_form"].values(), identity["recall"], identity["false_identity"]]
+        rows.append([escape(name), *(f"{cell:.1%}" for cell in cells)])
     return _table(header, rows)
 
 

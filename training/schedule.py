@@ -1,7 +1,23 @@
-"""The learning rate: a warm-up, then a decline to nothing."""
+"""The learning rate: a warm-up, then a decline, the paper's or one to nothing."""
 
 import keras
 from keras import ops
+
+
+class Noam(keras.optimizers.schedules.LearningRateSchedule):
+    """Section 5.3: rises in a straight line for ``warmup`` steps, then falls with the root of the step."""
+
+    def __init__(self, d_model: int, warmup: int) -> None:
+        self.d_model, self.warmup = d_model, warmup
+
+    def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
+        """The rate at ``step``, counted from 0."""
+        step = ops.cast(step, "float32") + 1.0
+        return self.d_model**-0.5 * ops.minimum(step**-0.5, step * self.warmup**-1.5)
+
+    def get_config(self) -> dict[str, int]:
+        """For Keras."""
+        return {"d_model": self.d_model, "warmup": self.warmup}
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):

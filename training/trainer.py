@@ -22,7 +22,7 @@ from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.progress import TrainingProgress
-from training.schedule import WarmupCosine
+from training.schedule import Noam, WarmupCosine
 from training.state import load_progress, load_state, save_state
 from training.subwords import CuttingTokenizer
 
@@ -125,9 +125,11 @@ def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> di
 
 
 def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Trainee:
-    model = Trainee(Transformer(config), options.bag_of_words)
+    model = Trainee(Transformer(config), options.bag_of_words, options.r_drop)
     optimizer = keras.optimizers.AdamW(
-        WarmupCosine(options.peak_rate, options.warmup_steps, total_steps),
+        Noam(config.d_model, options.warmup_steps)
+        if options.schedule == "noam"
+        else WarmupCosine(options.peak_rate, options.warmup_steps, total_steps),
         weight_decay=options.weight_decay,
         beta_2=0.98,  # section 5.3
         global_clipnorm=1.0,

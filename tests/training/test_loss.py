@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from training.loss import SmoothedCrossEntropy, Trainee, token_losses, words_loss
+from training.loss import SmoothedCrossEntropy, Trainee, disagreement, token_losses, words_loss
 
 RNG = np.random.default_rng(0)
 
@@ -33,6 +33,15 @@ def test_guessing_words_counts_words_alone_in_no_order() -> None:
     expected = -(log_p[0, 5] + log_p[0, 7] + log_p[1, 3]) / 3
     assert float(words_loss(label, logits)) == pytest.approx(float(expected), rel=1e-5)
     assert float(words_loss(np.array([[7, 5, 2, 0], [3, 2, 0, 0]]), logits)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_two_passes_disagree_by_the_divergence_of_their_distributions() -> None:
+    one, other = RNG.normal(size=(2, 1, 3, 5)).astype("float32")
+    p, q = (np.exp(x) / np.exp(x).sum(-1, keepdims=True) for x in (one, other))
+    expected = ((p * np.log(p / q)).sum(-1) + (q * np.log(q / p)).sum(-1))[0, :2].mean() / 2
+    label = np.array([[7, 2, 0]])  # the third is padding
+    assert float(disagreement(label, one, other)) == pytest.approx(float(expected), rel=1e-4)
+    assert float(disagreement(label, one, one)) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_second_task_is_added_to_the_first() -> None:

@@ -80,3 +80,11 @@ def test_plain_texts_are_drawn_anew_each_epoch() -> None:
     mixture = Mixture(conversations=[], families=[], texts=[str(n) for n in range(100)], recipe=Recipe(plain_texts=10))
     assert len(set(mixture.plain_texts(0, 1))) == 10
     assert mixture.plain_texts(0, 1) == mixture.plain_texts(0, 1) != mixture.plain_texts(0, 2)
+
+
+def test_exchanges_may_be_learned_one_by_one_or_the_first_alone() -> None:
+    talk = Conversation(source="s", group="a", turns=("1?", "1.", "2?", "2."))
+    single = Mixture(conversations=[talk], families=[], recipe=Recipe(exchanges="single")).epoch(0, 1)
+    assert [each.turns for each in single] == [("1?", "1."), ("2?", "2.")]
+    first = Mixture(conversations=[talk], families=[], recipe=Recipe(exchanges="first")).epoch(0, 1)
+    assert [each.turns for each in first] == [("1?", "1.")]

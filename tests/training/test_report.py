@@ -35,9 +35,9 @@ def test_a_report_has_every_figure_and_its_page_shows_them(mixture: Mixture, tmp
     assert set(tiny["by_turn"]) == {"1", "2"}
     assert -1 < tiny["context_gain"] < 1
     assert 0 <= tiny["by_source"]["dialogues"]["hits_at_1"] <= 1
-    # The corpus is its own measure: it names itself just where the true reply does.
-    corpus = report["subjects"]["corpus"]["replies"]
-    assert (corpus["identity_recall"], corpus["false_identity"], corpus["identity_prompts"]) == (1.0, 0.0, 12)
+    assert (tiny["identity"]["asking"], tiny["identity"]["others"]) == (200, 200)
+    # The corpus is its own measure: it gives its name just where the true reply does.
+    assert report["subjects"]["corpus"]["replies"]["false_identity"] == 0
 
     page = report_page(report)
     assert f"{tiny['by_source']['dialogues']['bits_per_character']:.3f}" in page
@@ -54,7 +54,6 @@ def test_prompts_are_held_out_contexts_once_each(mixture: Mixture) -> None:
     assert len(prompts(mixture.held_out("test"), limit=5)) == 5
 
 
-def test_naming_itself_unasked_is_counted(mixture: Mixture) -> None:
+def test_a_name_given_unasked_is_counted(mixture: Mixture) -> None:
     asked = prompts(mixture.held_out("test"))
-    figures = reply_figures(["저는 <bot>입니다."] * len(asked), asked)
-    assert (figures["identity_recall"], figures["false_identity"]) == (1.0, 1.0)
+    assert reply_figures(["저는 <bot>입니다."] * len(asked), asked)["false_identity"] == 1
