@@ -57,6 +57,12 @@ def train(
     bag_of_words: Annotated[float, typer.Option(min=0, help="Weight of guessing the reply's words.")] = (
         _DEFAULTS.bag_of_words
     ),
+    emotion_weight: Annotated[float, typer.Option(min=0, help="Weight of naming the message's emotion.")] = (
+        _DEFAULTS.emotion_weight
+    ),
+    crisis_weight: Annotated[float, typer.Option(min=0, help="Weight of hearing of suicide and self-harm.")] = (
+        _DEFAULTS.crisis_weight
+    ),
     dropout: Annotated[float, typer.Option(min=0, max=0.9)] = _DEFAULTS.dropout,
     weight_decay: Annotated[float, typer.Option(min=0)] = _DEFAULTS.weight_decay,
     draws_per_family: Annotated[int, typer.Option(min=0, help="Of each family, anew in every epoch.")] = (
@@ -88,6 +94,8 @@ def train(
         warmup_steps=warmup_steps,
         label_smoothing=label_smoothing,
         bag_of_words=bag_of_words,
+        emotion_weight=emotion_weight,
+        crisis_weight=crisis_weight,
         dropout=dropout,
         weight_decay=weight_decay,
         draws_per_family=draws_per_family,

@@ -5,6 +5,7 @@ from keras import ops
 
 from model.tokenizer import END, PAD
 from model.transformer import Transformer
+from training.heads import ClassifierHeads
 
 Tensor = keras.KerasTensor
 
@@ -42,21 +43,31 @@ class Trainee(keras.Model):
     The second task (a bag-of-words loss, Zhao et al. 2017) is the mean cross-entropy of the reply's tokens, in no
     order, under one softmax over the mean of the encoder's output. Left to itself a decoder first learns what replies
     sound like, and for thousands of steps gives everybody the same; this tells the encoder at once what matters.
+    With ``heads`` it also learns to name the message's emotion and to hear of a crisis.
     """
 
-    def __init__(self, transformer: Transformer, bag_of_words: float) -> None:
+    def __init__(self, transformer: Transformer, bag_of_words: float, heads: ClassifierHeads | None = None) -> None:
         super().__init__(name="trainee")
         self.transformer = transformer
         self.bag_of_words = bag_of_words
         self.guessing = keras.metrics.Mean(name="guessing")
+        self.heads = heads
+        self.understanding = keras.metrics.Mean(name="understanding")  # weighted already
 
     def build(self, input_shape: object = None) -> None:
         """Nothing of its own to make."""
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """``source``, ``target`` and ``label`` -> logits ``(batch, target, vocabulary)``."""
+        """``source``, ``target`` and ``label`` -> logits ``(batch, target, vocabulary)``.
+
+        With heads also ``emotion`` and ``crisis`` ``(batch,)``, -1 where there is no label.
+        """
         memory, mask = self.transformer.encode(inputs["source"], training=training)
+        if self.heads is not None:
+            loss = self.heads.loss(memory, inputs["source"], inputs["emotion"], inputs["crisis"])
+            self.add_loss(loss)
+            self.understanding.update_state(loss)
         if self.bag_of_words:
             real = ops.cast(mask[:, 0, 0, :, None], memory.dtype)  # (batch, source, 1)
             mean = ops.sum(memory * real, axis=1, keepdims=True) / ops.sum(real, axis=1, keepdims=True)

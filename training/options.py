@@ -14,6 +14,8 @@ class TrainingOptions:
     warmup_steps: int = 800
     label_smoothing: float = 0.1
     bag_of_words: float = 0.5  # weight of the encoder's second task; 0: none
+    emotion_weight: float = 0.1  # of the encoder's head that names the emotion; 0: not learned
+    crisis_weight: float = 0.1  # of the one that hears of suicide and self-harm; heads are kept where both are learned
     dropout: float = 0.1
     weight_decay: float = 0.01
     draws_per_family: int = 24

@@ -16,6 +16,7 @@ from model.transformer import Transformer
 from training.batches import Example, bucketed, examples
 from training.curves import draw_curves
 from training.evaluation import hits_at_1, likelihood, shuffled
+from training.heads import ClassifierHeads
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
@@ -67,6 +68,8 @@ def train(
     model = _compiled(config, options, steps * options.epochs)
     if begin_from is not None:
         model.transformer.set_named_weights(begin_from.weights)
+        if model.heads is not None and begin_from.heads is not None:
+            model.heads.begin_from(begin_from.heads)
     load_state(out, model)
     scores = TokenScores(model.transformer)
     scores.compile()
@@ -87,7 +90,8 @@ def train(
         progress["epochs"].append(row)
         if best:
             card = _card(options, config, mixture, progress["epochs"], provenance)
-            save_checkpoint(out / "checkpoint", config, tokenizer, model.transformer.named_weights(), card, half=True)
+            weights, heads = model.transformer.named_weights(), model.heads and model.heads.learned()
+            save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True, heads=heads)
         progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
         save_state(out, model, progress)
         draw_curves(progress["epochs"], out / "curves.png")
@@ -95,7 +99,7 @@ def train(
     # The card of the epoch that was kept tells the whole run, what came after it included.
     kept = load_checkpoint(out / "checkpoint")
     card = {**kept.card, "epochs": progress["epochs"]}
-    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True)
+    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True, heads=kept.heads)
     return card
 
 
@@ -119,7 +123,10 @@ def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> di
 
 
 def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Trainee:
-    model = Trainee(Transformer(config), options.bag_of_words)
+    heads = None
+    if options.emotion_weight or options.crisis_weight:
+        heads = ClassifierHeads(config.d_model, options.emotion_weight, options.crisis_weight)
+    model = Trainee(Transformer(config), options.bag_of_words, heads)
     optimizer = keras.optimizers.AdamW(
         WarmupCosine(options.peak_rate, options.warmup_steps, total_steps),
         weight_decay=options.weight_decay,
@@ -148,9 +155,9 @@ def _run_epoch(
     with TrainingProgress(progress["epoch"], options.epochs, len(batches), progress["step"]) as bar:
         for batch in batches[progress["step"] :]:
             model.reset_metrics()
-            inputs = {"source": batch.source, "target": batch.target, "label": batch.label}
-            result = model.train_on_batch(inputs, batch.label, return_dict=True)
-            loss = float(result["loss"]) - options.bag_of_words * float(result["guessing"])  # of the reply alone
+            result = model.train_on_batch(vars(batch), batch.label, return_dict=True)
+            loss = float(result["loss"]) - options.bag_of_words * float(result["guessing"])
+            loss -= float(result["understanding"])  # what is left is of the reply alone
             loss_sum, tokens = progress["sums"]
             progress["sums"] = [loss_sum + loss * batch.tokens, tokens + batch.tokens]
             progress["step"] += 1
