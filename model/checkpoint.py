@@ -1,5 +1,7 @@
 """A checkpoint: a folder of ``config.json``, ``tokenizer.json``, ``model.safetensors`` and ``card.json``.
 
+``heads.safetensors`` may stand beside them: what else the encoder has learned to say of a message (``model.heads``).
+
 No pickle anywhere: a folder from a stranger can be refused, but it cannot run code. Loading needs no Keras.
 """
 
@@ -18,11 +20,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_safetensors, save as save_safetensors
 
 from model.config import ConfigError, ModelConfig
+from model.heads import Heads, head_shapes
 from model.tokenizer import Tokenizer, TokenizerError
 
 PRETRAINED = Path(__file__).with_name("pretrained")
 
 _CONFIG, _TOKENIZER, _WEIGHTS, _CARD = "config.json", "tokenizer.json", "model.safetensors", "card.json"
+_HEADS = "heads.safetensors"
 _MAX_TEXT = 32 * 2**20  # bytes; no honest configuration, tokenizer or card is larger
 
 
@@ -32,13 +36,17 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint folder holds, checked. ``weights`` are float32 by name; ``hash`` is 12 hex digits."""
+    """What a checkpoint folder holds, checked.
+
+    ``weights`` are float32 by name; ``hash`` is 12 hex digits; ``heads`` are None where the encoder has learned none.
+    """
 
     config: ModelConfig
     tokenizer: Tokenizer
     weights: dict[str, np.ndarray]
     card: dict[str, Any]
     hash: str
+    heads: Heads | None = None
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -89,10 +97,12 @@ def save_checkpoint(
     card: Mapping[str, Any],
     *,
     half: bool = False,
+    heads: Heads | None = None,
 ) -> None:
     """Write a whole checkpoint beside ``folder``, then put it in its place: a reader never sees a half of one.
 
-    With ``half`` the weights are stored in float16: half the size, and less than a rounding of what they were.
+    With ``half`` the weights are stored in float16: half the size, and less than a rounding of what they were. The
+    heads are small, and always float32.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +113,9 @@ def save_checkpoint(
             name: np.ascontiguousarray(value, dtype="float16" if half else "float32") for name, value in weights.items()
         }
         _write(fresh / _WEIGHTS, save_safetensors(stored))
+        if heads is not None:
+            arrays = {name: np.ascontiguousarray(value, dtype="float32") for name, value in heads.to_arrays().items()}
+            _write(fresh / _HEADS, save_safetensors(arrays))
         _write(fresh / _TOKENIZER, tokenizer.to_json().encode())
         _write(fresh / _CONFIG, _pretty(config.to_dict()))
         _write(fresh / _CARD, _pretty(dict(card)))
@@ -141,23 +154,13 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             f"{folder}: the tokenizer has {tokenizer.size} tokens, the model {config.vocabulary_size}: "
             "they are not of one checkpoint"
         )
-    shapes = weight_shapes(config)
-    raw = _read_weights(folder / _WEIGHTS, sum(int(np.prod(shape)) for shape in shapes.values()))
-    try:
-        weights = load_safetensors(raw)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{folder / _WEIGHTS}: not a whole safetensors file: {error}") from None
-    for name, shape in shapes.items():
-        if name not in weights:
-            raise CheckpointError(f"{folder / _WEIGHTS}: the weight {name} is missing")
-        if weights[name].shape != shape or weights[name].dtype not in (np.float16, np.float32):
-            raise CheckpointError(
-                f"{folder / _WEIGHTS}: {name} is {weights[name].dtype} {weights[name].shape}, expected {shape}"
-            )
-    if foreign := sorted(set(weights) - set(shapes)):
-        raise CheckpointError(f"{folder / _WEIGHTS}: unknown weight {foreign[0]!r}")
-    digest = hashlib.sha256(texts[_CONFIG] + texts[_TOKENIZER] + raw).hexdigest()[:12]
-    return Checkpoint(config, tokenizer, {n: w.astype("float32") for n, w in weights.items()}, card, digest)
+    weights, raw = _read_weights(folder / _WEIGHTS, weight_shapes(config))
+    heads, raw_heads = None, b""
+    if (folder / _HEADS).exists():
+        arrays, raw_heads = _read_weights(folder / _HEADS, head_shapes(config.d_model))
+        heads = Heads.from_arrays(arrays)
+    digest = hashlib.sha256(texts[_CONFIG] + texts[_TOKENIZER] + raw + raw_heads).hexdigest()[:12]
+    return Checkpoint(config, tokenizer, weights, card, digest, heads)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -175,9 +178,22 @@ def _read_text(path: Path) -> bytes:
     return _read(path, _MAX_TEXT)
 
 
-def _read_weights(path: Path, count: int) -> bytes:
+def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, np.ndarray], bytes]:
+    """The arrays of a safetensors file, float32 and exactly those of ``shapes``, and the file as it is."""
     # Four bytes a number, and room for the header.
-    return _read(path, 4 * count + _MAX_TEXT)
+    raw = _read(path, 4 * sum(int(np.prod(shape)) for shape in shapes.values()) + _MAX_TEXT)
+    try:
+        weights = load_safetensors(raw)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a whole safetensors file: {error}") from None
+    for name, shape in shapes.items():
+        if name not in weights:
+            raise CheckpointError(f"{path}: the weight {name} is missing")
+        if weights[name].shape != shape or weights[name].dtype not in (np.float16, np.float32):
+            raise CheckpointError(f"{path}: {name} is {weights[name].dtype} {weights[name].shape}, expected {shape}")
+    if foreign := sorted(set(weights) - set(shapes)):
+        raise CheckpointError(f"{path}: unknown weight {foreign[0]!r}")
+    return {name: weight.astype("float32") for name, weight in weights.items()}, raw
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -63,6 +63,12 @@ def train(
     bag_of_words: Annotated[float, typer.Option(min=0, help="Weight of guessing the reply's words.")] = (
         _DEFAULTS.bag_of_words
     ),
+    emotion_weight: Annotated[float, typer.Option(min=0, help="Weight of naming the message's emotion.")] = (
+        _DEFAULTS.emotion_weight
+    ),
+    crisis_weight: Annotated[float, typer.Option(min=0, help="Weight of hearing of suicide and self-harm.")] = (
+        _DEFAULTS.crisis_weight
+    ),
     dropout: Annotated[float, typer.Option(min=0, max=0.9)] = _DEFAULTS.dropout,
     weight_decay: Annotated[float, typer.Option(min=0)] = _DEFAULTS.weight_decay,
     average: Annotated[float, typer.Option(min=0, max=0.99999, help="Averaging of the weights over steps.")] = (
@@ -78,6 +84,7 @@ def train(
     """Train a checkpoint on our own corpus, and on public sets, AI Hub's corpus and files of your own where given."""
     from model.checkpoint import load_checkpoint
     from training.corpus.gathering import gather
+    from training.corpus.messages import read_messages
     from training.corpus.plain import read_plain
     from training.hardware import fastest_precision
     from training.mixture import Mixture
@@ -92,6 +99,8 @@ def train(
         warmup_steps=warmup_steps,
         label_smoothing=label_smoothing,
         bag_of_words=bag_of_words,
+        emotion_weight=emotion_weight,
+        crisis_weight=crisis_weight,
         dropout=dropout,
         weight_decay=weight_decay,
         average=average,
@@ -107,6 +116,7 @@ def train(
         mixture = Mixture(
             conversations=gathering.conversations,
             families=gathering.families,
+            messages=read_messages(),
             texts=[] if text is None else read_plain(text),
             recipe=Recipe.read(recipe),
         ).cleaned()

@@ -8,8 +8,10 @@ import numpy as np
 
 from model.config import ModelConfig
 from model.dialogue import source_ids, target_ids
-from model.tokenizer import PAD, Tokenizer
+from model.tokenizer import PAD, START, Tokenizer
 from training.corpus import Conversation
+from training.corpus.messages import Message
+from training.labels import UNKNOWN, crisis_label, emotion_label
 
 # Lengths are padded up to a multiple of this, so that few shapes occur.
 _STEP = 4
@@ -17,20 +19,27 @@ _STEP = 4
 
 @dataclass(frozen=True)
 class Example:
-    """Ids of one reply: ``source`` is what the encoder reads, ``target`` and ``label`` the decoder's two sides."""
+    """Ids of one reply: ``source`` is what the encoder reads, ``target`` and ``label`` the decoder's two sides.
+
+    ``emotion`` and ``crisis`` are what ``training.labels`` says of the message, -1 where that is nothing.
+    """
 
     source: list[int]
     target: list[int]
     label: list[int]
+    emotion: int = UNKNOWN
+    crisis: int = UNKNOWN
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Three int32 arrays ``(batch, length)`` padded with 0."""
+    """Three int32 arrays ``(batch, length)`` padded with 0, and the heads' two ``(batch,)``."""
 
     source: np.ndarray
     target: np.ndarray
     label: np.ndarray
+    emotion: np.ndarray
+    crisis: np.ndarray
 
     @property
     def tokens(self) -> int:
@@ -44,16 +53,22 @@ def examples(
     """Every bot turn of ``conversations`` given what precedes it; or of each its last one alone."""
     made = []
     for conversation in conversations:
-        pairs = conversation.examples()
-        for context, reply in pairs[-1:] if last_turn_only else pairs:
+        pairs = list(enumerate(conversation.examples()))
+        for exchange, (context, reply) in pairs[-1:] if last_turn_only else pairs:
             source = source_ids(tokenizer, context, config.max_source)
-            made.append(Example(source, *target_ids(tokenizer, reply, config.max_target)))
+            labels = emotion_label(conversation, exchange), crisis_label(conversation, exchange)
+            made.append(Example(source, *target_ids(tokenizer, reply, config.max_target), *labels))
     return made
+
+
+def message_example(message: Message, tokenizer: Tokenizer, config: ModelConfig) -> Example:
+    """A message that nobody answers: the heads learn from it, the decoder nothing."""
+    return Example(source_ids(tokenizer, [message.text], config.max_source), [START], [], crisis=int(message.crisis))
 
 
 def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     """Rows of ids as one array ``(rows, longest)``, its length rounded up to a bucket."""
-    longest = max(map(len, rows))
+    longest = max(1, *map(len, rows))
     array = np.full((len(rows), -(-longest // _STEP) * _STEP), PAD, dtype="int32")
     for index, row in enumerate(rows):
         array[index, : len(row)] = row
@@ -63,7 +78,11 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
 def to_batch(rows: Sequence[Example]) -> Batch:
     """Examples as one batch."""
     return Batch(
-        padded([row.source for row in rows]), padded([row.target for row in rows]), padded([row.label for row in rows])
+        padded([row.source for row in rows]),
+        padded([row.target for row in rows]),
+        padded([row.label for row in rows]),
+        np.array([row.emotion for row in rows], dtype="int32"),
+        np.array([row.crisis for row in rows], dtype="int32"),
     )
 
 

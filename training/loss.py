@@ -5,6 +5,7 @@ from keras import ops
 
 from model.tokenizer import END, PAD
 from model.transformer import Transformer
+from training.heads import ClassifierHeads
 
 Tensor = keras.KerasTensor
 
@@ -24,7 +25,7 @@ def token_losses(label: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tenso
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """The mean of ``token_losses`` over all tokens of a batch, padding left out."""
+    """The mean of ``token_losses`` over all tokens of a batch, padding left out; 0 where there is nothing else."""
 
     def __init__(self, smoothing: float) -> None:
         super().__init__(reduction=None, name="smoothed_cross_entropy")
@@ -33,7 +34,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Labels ``(batch, target)`` and logits ``(batch, target, vocabulary)`` -> a scalar."""
         real = ops.cast(ops.not_equal(y_true, PAD), "float32")
-        return ops.sum(token_losses(y_true, y_pred, self.smoothing) * real) / ops.sum(real)
+        return ops.sum(token_losses(y_true, y_pred, self.smoothing) * real) / ops.maximum(ops.sum(real), 1.0)
 
 
 class Trainee(keras.Model):
@@ -42,31 +43,45 @@ class Trainee(keras.Model):
     The second task (a bag-of-words loss, Zhao et al. 2017) is the mean cross-entropy of the reply's tokens, in no
     order, under one softmax over the mean of the encoder's output. Left to itself a decoder first learns what replies
     sound like, and for thousands of steps gives everybody the same; this tells the encoder at once what matters.
+    With ``heads`` it also learns to name the message's emotion and to hear of a crisis.
     """
 
-    def __init__(self, transformer: Transformer, bag_of_words: float, r_drop: float = 0.0) -> None:
+    def __init__(
+        self,
+        transformer: Transformer,
+        bag_of_words: float,
+        heads: ClassifierHeads | None = None,
+        r_drop: float = 0.0,
+    ) -> None:
         super().__init__(name="trainee")
         self.transformer = transformer
         self.bag_of_words, self.r_drop = bag_of_words, r_drop
-        self.guessing = keras.metrics.Mean(name="guessing")
+        self.heads = heads
+        self.beside = keras.metrics.Mean(name="beside")  # the losses of all other tasks, as weighted
 
     def build(self, input_shape: object = None) -> None:
         """Nothing of its own to make."""
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """``source``, ``target`` and ``label`` -> logits ``(batch, target, vocabulary)``."""
+        """``source``, ``target`` and ``label`` -> logits ``(batch, target, vocabulary)``.
+
+        With heads also ``emotion`` and ``crisis`` ``(batch,)``, -1 where there is no label.
+        """
         memory, mask = self.transformer.encode(inputs["source"], training=training)
+        logits = self.transformer.decode(inputs["target"], memory, mask, training=training)
+        beside = ops.zeros(())
+        if self.heads is not None:
+            beside += self.heads.loss(memory, inputs["source"], inputs["emotion"], inputs["crisis"])
         if self.bag_of_words:
             real = ops.cast(mask[:, 0, 0, :, None], memory.dtype)  # (batch, source, 1)
             mean = ops.sum(memory * real, axis=1, keepdims=True) / ops.sum(real, axis=1, keepdims=True)
-            loss = words_loss(inputs["label"], self.transformer.logits(mean)[:, 0])
-            self.add_loss(self.bag_of_words * loss)
-            self.guessing.update_state(loss)
-        logits = self.transformer.decode(inputs["target"], memory, mask, training=training)
+            beside += self.bag_of_words * words_loss(inputs["label"], self.transformer.logits(mean)[:, 0])
         if self.r_drop and training:
             again = self.transformer({"source": inputs["source"], "target": inputs["target"]}, training=True)
-            self.add_loss(self.r_drop * disagreement(inputs["label"], logits, again))
+            beside += self.r_drop * disagreement(inputs["label"], logits, again)
+        self.add_loss(beside)
+        self.beside.update_state(beside)
         return logits
 
 
@@ -76,7 +91,7 @@ def disagreement(label: Tensor, one: Tensor, other: Tensor) -> Tensor:
     p, q = ops.log_softmax(one), ops.log_softmax(other)
     both = 0.5 * ops.sum((ops.exp(p) - ops.exp(q)) * (p - q), axis=-1)  # (batch, target)
     real = ops.cast(ops.not_equal(label, PAD), "float32")
-    return ops.sum(both * real) / ops.sum(real)
+    return ops.sum(both * real) / ops.maximum(ops.sum(real), 1.0)
 
 
 def words_loss(label: Tensor, logits: Tensor) -> Tensor:

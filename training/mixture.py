@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from training.corpus import Conversation, Family
 from training.corpus.cleaning import clean
+from training.corpus.messages import Message
 from training.noise import as_typed
 from training.recipe import Recipe
 
@@ -34,13 +35,14 @@ def split_of(group: str) -> Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Conversations, families and plain texts, and the recipe that says how often each is seen in an epoch.
+    """Conversations, families, messages and plain texts, and the recipe that says how often each is seen in an epoch.
 
     Conversations are drawn anew of every family in every epoch: all have the same size, no two the same sentences.
     """
 
     conversations: list[Conversation]
     families: list[Family]
+    messages: list[Message] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     recipe: Recipe = field(default_factory=Recipe)
     # What was tidied and left out before; it is written on the checkpoint's card.
@@ -75,6 +77,18 @@ class Mixture:
             ]
         told = [self._told_after_others(conversation, conversations, rng) for conversation in conversations]
         return [self._typed(conversation, rng) for conversation in told]
+
+    def epoch_messages(self, seed: int, number: int) -> list[Message]:
+        """The training messages of epoch ``number``: every one, some of them typed carelessly."""
+        rng = random.Random(f"{seed}/{number}/messages")
+        return [
+            replace(message, text=as_typed(message.text, rng)) if rng.random() < self.recipe.typing_noise else message
+            for message in self.messages_of("train")
+        ]
+
+    def messages_of(self, split: Split) -> list[Message]:
+        """The messages of ``split``."""
+        return [message for message in self.messages if split_of(message.group) == split]
 
     def plain_texts(self, seed: int, number: int) -> list[str]:
         """The sentences that epoch ``number`` restores."""

@@ -16,6 +16,8 @@ class TrainingOptions:
     label_smoothing: float = 0.1
     bag_of_words: float = 0.5  # weight of the encoder's second task; 0: none
     r_drop: float = 0.0  # weight of agreeing with oneself under another dropout; 0: none
+    emotion_weight: float = 0.1  # of the encoder's head that names the emotion; 0: not learned
+    crisis_weight: float = 0.2  # of the one that hears of suicide and self-harm; heads are kept where both are learned
     dropout: float = 0.1
     weight_decay: float = 0.01
     average: float = 0.999  # of the weights over the steps: the share of the old average that a step keeps; 0: none

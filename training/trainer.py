@@ -14,10 +14,11 @@ from model.checkpoint import Checkpoint, load_checkpoint, parameters, save_check
 from model.config import ModelConfig, preset
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
-from training.batches import Batch, Example, bucketed, examples
+from training.batches import Batch, Example, bucketed, examples, message_example
 from training.curves import draw_curves
 from training.denoising import restoration
 from training.evaluation import hits_at_1, likelihood, shuffled
+from training.heads import ClassifierHeads
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
@@ -71,6 +72,8 @@ def train(
     model = _compiled(config, options, steps * options.epochs)
     if begin_from is not None:
         model.transformer.set_named_weights(begin_from.weights)
+        if model.heads is not None and begin_from.heads is not None:
+            model.heads.begin_from(begin_from.heads)
     load_state(out, model)
     scores = TokenScores(model.transformer)
     scores.compile()
@@ -87,13 +90,13 @@ def train(
         }
         with averaged(model, options):
             row["validation"] = _validate(scores, held_out, tokenizer)
-            weights = model.transformer.named_weights()
+            weights, heads = model.transformer.named_weights(), model.heads and model.heads.learned()
         row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
         best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
         progress["epochs"].append(row)
         if best:
             card = _card(options, config, mixture, progress["epochs"], provenance)
-            save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True)
+            save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True, heads=heads)
         progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
         save_state(out, model, progress)
         draw_curves(progress["epochs"], out / "curves.png")
@@ -101,7 +104,7 @@ def train(
     # The card of the epoch that was kept tells the whole run, what came after it included.
     kept = load_checkpoint(out / "checkpoint")
     card = {**kept.card, "epochs": progress["epochs"]}
-    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True)
+    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True, heads=kept.heads)
     return card
 
 
@@ -125,7 +128,10 @@ def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> di
 
 
 def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -> Trainee:
-    model = Trainee(Transformer(config), options.bag_of_words, options.r_drop)
+    heads = None
+    if options.emotion_weight or options.crisis_weight:
+        heads = ClassifierHeads(config.d_model, options.emotion_weight, options.crisis_weight)
+    model = Trainee(Transformer(config), options.bag_of_words, heads, options.r_drop)
     optimizer = keras.optimizers.AdamW(
         Noam(config.d_model, options.warmup_steps)
         if options.schedule == "noam"
@@ -147,10 +153,11 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
 def _batches(
     mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig, options: TrainingOptions, epoch: int
 ) -> list[Batch]:
-    """One epoch: every reply of its conversations, and its plain texts to be restored."""
+    """One epoch: every reply of its conversations, its messages, and its plain texts to be restored."""
     rng = random.Random(f"{options.seed}/{epoch}/batches")
     reader = CuttingTokenizer.of(tokenizer, mixture.recipe.subword_cuts, rng)
     rows = examples(mixture.epoch(options.seed, epoch), reader, config)
+    rows += [message_example(message, reader, config) for message in mixture.epoch_messages(options.seed, epoch)]
     rows += [restoration(text, tokenizer, config, rng) for text in mixture.plain_texts(options.seed, epoch)]
     return list(bucketed(rows, options.batch_size, rng))
 
@@ -181,9 +188,8 @@ def _run_epoch(
     with TrainingProgress(progress["epoch"], options.epochs, len(batches), progress["step"]) as bar:
         for batch in batches[progress["step"] :]:
             model.reset_metrics()
-            inputs = {"source": batch.source, "target": batch.target, "label": batch.label}
-            result = model.train_on_batch(inputs, batch.label, return_dict=True)
-            loss = float(result["loss"]) - options.bag_of_words * float(result["guessing"])  # of the reply alone
+            result = model.train_on_batch(vars(batch), batch.label, return_dict=True)
+            loss = float(result["loss"]) - float(result["beside"])  # of the reply alone
             loss_sum, tokens = progress["sums"]
             progress["sums"] = [loss_sum + loss * batch.tokens, tokens + batch.tokens]
             progress["step"] += 1
@@ -223,7 +229,11 @@ def _card(
     rows: list[dict[str, Any]],
     provenance: dict[str, Any],
 ) -> dict[str, Any]:
-    sources: dict[str, int] = {"families": len(mixture.families), "plain texts": len(mixture.texts)}
+    sources: dict[str, int] = {
+        "families": len(mixture.families),
+        "messages": len(mixture.messages),
+        "plain texts": len(mixture.texts),
+    }
     for conversation in mixture.conversations:
         sources[conversation.source] = sources.get(conversation.source, 0) + 1
     return {

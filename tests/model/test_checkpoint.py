@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from model.heads import Heads, head_shapes
 
 
 @pytest.fixture
@@ -47,6 +48,45 @@ def test_a_card_does_not_change_the_hash_but_a_weight_does(copy: Path) -> None:
     kept.weights["decoder/norm/beta"][0] += 1
     save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card)
     assert load_checkpoint(copy).hash != kept.hash
+
+
+def heads(d_model: int) -> Heads:
+    numbers = np.random.default_rng(0)
+    return Heads.from_arrays({name: numbers.normal(size=shape) for name, shape in head_shapes(d_model).items()})
+
+
+def test_heads_may_be_there_and_then_belong_to_it(copy: Path) -> None:
+    bare = load_checkpoint(copy)
+    assert bare.heads is None
+    ours = heads(bare.config.d_model)
+    save_checkpoint(copy, bare.config, bare.tokenizer, bare.weights, bare.card, half=True, heads=ours)
+    kept = load_checkpoint(copy)
+    assert kept.heads is not None
+    for name, array in kept.heads.to_arrays().items():
+        np.testing.assert_array_equal(array, ours.to_arrays()[name].astype("float32"))
+
+    ours.crisis.bias[0] += 1
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card, heads=ours)
+    other = load_checkpoint(copy)
+    (copy / "heads.safetensors").unlink()
+    assert len({kept.hash, other.hash, load_checkpoint(copy).hash}) == 3
+
+
+def test_heads_of_another_checkpoint_are_refused(copy: Path) -> None:
+    path, d_model = copy / "heads.safetensors", load_checkpoint(copy).config.d_model
+    own = {name: array.astype("float32") for name, array in heads(d_model).to_arrays().items()}
+    foreign = {name: array.astype("float32") for name, array in heads(d_model + 1).to_arrays().items()}
+    for arrays, named in (
+        (foreign, "emotion/kernel"),
+        ({**own, "backdoor": np.zeros(5, "float32")}, "backdoor"),
+        ({"crisis/bias": own["crisis/bias"]}, "missing"),
+    ):
+        save_file(arrays, path)
+        with pytest.raises(CheckpointError, match=rf"heads\.safetensors.*{named}"):
+            load_checkpoint(copy)
+    path.write_bytes(b"\x80\x04K\x01.")
+    with pytest.raises(CheckpointError, match=r"heads\.safetensors: not a whole"):
+        load_checkpoint(copy)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

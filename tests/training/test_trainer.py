@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from model.checkpoint import load_checkpoint
+from model.emotions import CODES
 from model.engine import Decoding, load_engine
 from tests.processes import ROOT
 from training.mixture import Mixture
@@ -79,6 +80,33 @@ def test_a_run_is_gone_on_with_but_not_turned_into_another(
         run(replace(options, epochs=1, dropout=0.3), mixture, out)
     run(replace(options, epochs=2), mixture, out)
     assert [row["epoch"] for row in load_checkpoint(out / "checkpoint").card["epochs"]] == [1, 2]
+
+
+def test_heads_are_learned_and_kept_with_the_checkpoint(options: TrainingOptions, mixture: Mixture, out: Path) -> None:
+    labelled = replace(
+        mixture,
+        conversations=[
+            replace(talk, source="dialogues", kind="emotion", emotion=emotion)
+            for talk in mixture.conversations
+            for message, emotion in (("슬퍼", "E20"), ("기뻐", "E60"), ("화나", "E10"), ("더워", "E13"))
+            if message in talk.turns[0]
+        ],
+    )
+    run(replace(options, epochs=1, emotion_weight=1.0), labelled, out)
+    kept = load_checkpoint(out / "checkpoint")
+    assert kept.heads is not None
+    learned = np.argsort(kept.heads.emotion.bias)[-4:]
+    assert {CODES[index] for index in learned} == {"E20", "E60", "E10", "E13"}
+
+    # Another run may begin from them, or do without.
+    again = replace(options, epochs=1, peak_rate=1e-9)
+    train(again, labelled, out.with_name("again"), provenance={}, say=print, begin_from=kept)
+    begun = load_checkpoint(out.with_name("again") / "checkpoint").heads
+    assert begun is not None
+    np.testing.assert_allclose(begun.emotion.kernel, kept.heads.emotion.kernel, atol=1e-5)
+    without = replace(options, epochs=1, emotion_weight=0.0, crisis_weight=0.0)
+    run(without, labelled, out.with_name("without"))
+    assert load_checkpoint(out.with_name("without") / "checkpoint").heads is None
 
 
 def test_it_stops_when_relevance_no_longer_improves(options: TrainingOptions, mixture: Mixture, out: Path) -> None:

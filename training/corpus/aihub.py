@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
+from model.emotions import EMOTIONS
 from training.corpus.archives import check_archive, read_files
 from training.corpus.conversation import Conversation, CorpusError
-from training.corpus.emotions import AGES, EMOTIONS, GENDERS, SITUATIONS, emotion_code, situation_name
+from training.corpus.emotions import AGES, GENDERS, SITUATIONS, emotion_code, situation_name
 
 LICENCE = "AI Hub terms: for the operator's own use"
 

@@ -12,8 +12,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from model.emotions import EMOTIONS, group_of
 from model.explain.fonts import LATIN, drawable
-from training.corpus.emotions import EMOTIONS, group_of
 from training.exploration.survey import Survey
 
 _INK, _FAINT, _USER, _BOT = "#2b2622", "#8a8178", "#5b8db8", "#d9713c"

@@ -2,8 +2,9 @@
 
 import pytest
 
+from model.emotions import EMOTIONS, group_of
 from training.corpus import read_own
-from training.corpus.emotions import EMOTIONS, emotion_code, group_of, situation_name
+from training.corpus.emotions import emotion_code, situation_name
 
 
 def test_sixty_codes_in_six_groups() -> None:

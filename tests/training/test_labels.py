@@ -1,0 +1,43 @@
+"""Which turns tell the heads something."""
+
+import pytest
+
+from model.config import preset
+from model.emotions import CODES
+from model.tokenizer import Tokenizer
+from training.batches import examples, to_batch
+from training.corpus import Conversation
+
+TURNS = ("면접에서 떨어졌어", "속상하시겠어요.", "다음엔 붙겠지", "그럼요, 응원할게요.")
+
+
+def talk(kind: str, source: str = "dialogues", emotion: str | None = None) -> Conversation:
+    return Conversation(source=source, group="g", turns=TURNS, kind=kind, emotion=emotion)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train(list(TURNS) * 5, 300)
+
+
+@pytest.mark.parametrize(
+    ("conversation", "emotions", "crises"),
+    [
+        (talk("emotion", emotion="E21"), [11, -1], [0, 0]),
+        (talk("smalltalk", source="families"), [-1, -1], [0, 0]),
+        (talk("crisis"), [-1, -1], [1, -1]),
+        (talk("", source="songys_chatbot"), [-1, -1], [-1, -1]),
+        (talk("emotion", source="aihub", emotion="E10"), [0, -1], [-1, -1]),
+    ],
+)
+def test_labels_by_kind_and_turn(
+    conversation: Conversation, emotions: list[int], crises: list[int], tokenizer: Tokenizer
+) -> None:
+    batch = to_batch(examples([conversation], tokenizer, preset("default")))
+    assert (batch.emotion.tolist(), batch.crisis.tolist()) == (emotions, crises)
+
+
+def test_a_first_turn_told_after_another_talk_keeps_its_label(tokenizer: Tokenizer) -> None:
+    after = talk("emotion", emotion="E69").after(talk("crisis"))
+    rows = examples([after], tokenizer, preset("default"))
+    assert [(row.emotion, row.crisis) for row in rows] == [(CODES.index("E69"), 0), (-1, 0)]
