@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from training.commands.ablate import ablate
 from training.commands.compare import compare
 from training.commands.corpora import corpora
 from training.commands.explore import explore
@@ -33,6 +34,7 @@ app.command()(fetch)
 app.command()(corpora)
 app.command()(explore)
 app.command()(report)
+app.command()(ablate)
 app.command()(compare)
 app.command()(votes)
 _DEFAULTS = TrainingOptions()

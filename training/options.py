@@ -21,7 +21,8 @@ class TrainingOptions:
     dropout: float = 0.1
     weight_decay: float = 0.01
     average: float = 0.999  # of the weights over the steps: the share of the old average that a step keeps; 0: none
-    vocabulary_size: int | None = None  # None: the preset's
+    vocabulary_size: int | None = None  # None: the preset's; so it is with
+    encoder_layers: int | None = None
     patience: int = 3  # epochs without a better relevance before the run ends
     seed: int = 42
     precision: str = "float32"  # or mixed_bfloat16

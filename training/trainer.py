@@ -63,7 +63,8 @@ def train(
     keras.config.set_dtype_policy(options.precision)
     if begin_from is None:
         tokenizer = _tokenizer(out / "tokenizer.json", mixture, options)
-        config = preset(options.preset, vocabulary_size=tokenizer.size, dropout=options.dropout)
+        layers = options.encoder_layers or preset(options.preset).encoder_layers
+        config = preset(options.preset, vocabulary_size=tokenizer.size, dropout=options.dropout, encoder_layers=layers)
     else:
         tokenizer, config = begin_from.tokenizer, replace(begin_from.config, dropout=options.dropout)
         provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}

@@ -70,7 +70,7 @@ def test_they_learn_beside_the_reply(precision: str) -> None:
             decoder_layers=1, dropout=0.0,
         )  # fmt: skip
         heads = ClassifierHeads(config.d_model, 0.5, 0.5)
-        trainee = Trainee(Transformer(config), 0.5, heads)
+        trainee = Trainee(Transformer(config), 0.0, heads)
         trainee.compile(optimizer=keras.optimizers.Adam(1e-2), loss=SmoothedCrossEntropy(0.0), jit_compile=False)
         trainee.build()
         label = np.array([[30, 2], [31, 2]], dtype="int32")
