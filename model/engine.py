@@ -160,7 +160,7 @@ class _CTranslate2:
         files = convert(checkpoint)
         self._make = partial(make_translator, files, compute_type=compute_type, threads=threads)
         self._translator = self._make()
-        if checkpoint.heads is not None:  # a fifth more memory, which nobody else needs
+        if checkpoint.heads is not None:  # two thirds of the memory again: nobody else needs it
             self._encoder = make_encoder(convert_encoder(checkpoint), compute_type=compute_type, threads=threads)
         self._tokens = checkpoint.tokenizer.tokens
         self._ids = {token: index for index, token in enumerate(self._tokens)}
