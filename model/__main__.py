@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from model.engine import EngineReply
+    from model.engine import EngineReply, Understanding
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
 
@@ -88,6 +88,7 @@ def reply(
     max_tokens: Annotated[int, typer.Option(help="Longest reply in tokens.")] = 64,
     candidates: Annotated[int | None, typer.Option(min=1, help="Print so many of what the beam found.")] = None,
     genericness: Annotated[float, typer.Option(help="How much being likely after anything counts (beam).")] = 0.0,
+    emotion: Annotated[bool, typer.Option("--emotion", help="Print first what the message feels like.")] = False,
     seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Conversations decoded together.")] = 32,
@@ -96,6 +97,7 @@ def reply(
 ) -> None:
     """Answer conversations: JSON lines {"turns": \\[user, bot, …, user]} on stdin, {"reply", "tokens", "score"} out.
 
+    With --emotion first {"emotion": {"code", "name", "group", "probability"}}, of the newest message alone.
     With --candidates also {"candidates": \\[{"reply", "tokens", "score", "worth"}, …]}, the best first.
     """
     from model.checkpoint import PRETRAINED, CheckpointError
@@ -119,9 +121,13 @@ def reply(
         _fail(str(error))
     except ImportError as error:
         _fail(f"the engine {engine.value} needs a package that is not installed: {error.name}")
+    if emotion and not loaded.understands:
+        _fail("this checkpoint has not learned to tell emotions: it has no heads.safetensors")
     for batch in _batches(_conversations(), batch_size):
-        for answer in loaded.reply(batch, decoding, seed):
-            line: dict[str, Any] = _line(answer, owner, bot)
+        felt = [_emotion(said) for said in loaded.understand([turns[-1] for turns in batch])] if emotion else None
+        for index, answer in enumerate(loaded.reply(batch, decoding, seed)):
+            line: dict[str, Any] = {} if felt is None else {"emotion": felt[index]}
+            line |= _line(answer, owner, bot)
             if candidates is not None:
                 line["candidates"] = [
                     _line(found, owner, bot) | {"worth": round(found.worth, 4)} for found in (answer, *answer.others)
@@ -134,6 +140,13 @@ def _line(found: "EngineReply", owner: str, bot: str) -> dict[str, Any]:
 
     text = fill_names(found.text, owner=owner, bot=bot)
     return {"reply": text, "tokens": found.tokens, "score": round(found.score, 4)}
+
+
+def _emotion(said: "Understanding") -> dict[str, Any]:
+    from model.emotions import EMOTIONS, group_of
+
+    code = said.emotion
+    return {"code": code, "name": EMOTIONS[code], "group": group_of(code), "probability": round(said.probability, 4)}
 
 
 @app.command()

@@ -17,11 +17,12 @@ import numpy as np
 
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.dialogue import source_ids
+from model.heads import Understanding, newest_turn_mean, understandings
 from model.options import Decoding
 from model.rerank import Candidate, rank, worth
 from model.tokenizer import END, NEVER_WRITTEN, PAD
 
-__all__ = ["Decoding", "Engine", "EngineReply", "load_engine"]
+__all__ = ["Decoding", "Engine", "EngineReply", "Understanding", "load_engine"]
 
 EngineKind = Literal["ctranslate2", "tensorflow"]
 
@@ -58,6 +59,9 @@ class Decoder(Protocol):
     def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
         """log P of each reply, ids without ``[END]``, to one source."""
 
+    def encode(self, sources: np.ndarray) -> np.ndarray:
+        """Ids ``(batch, source)`` padded with 0 -> the encoder's output ``(batch, source, d_model)``, float32."""
+
 
 class Engine:
     """A checkpoint ready to answer. Call it from one thread at a time."""
@@ -68,6 +72,7 @@ class Engine:
         self.checkpoint_hash = checkpoint.hash
         self._tokenizer, self._config = checkpoint.tokenizer, checkpoint.config
         self._decoder = decoder
+        self._heads = checkpoint.heads
 
     def reply(
         self, conversations: Sequence[Sequence[str]], decoding: Decoding | None = None, seed: int | None = None
@@ -84,6 +89,24 @@ class Engine:
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
         rows = self._decoder.decode(sources, decoding, seed)
         return [self._ranked(found, turns, decoding) for found, turns in zip(rows, conversations, strict=True)]
+
+    @property
+    def understands(self) -> bool:
+        """Whether the checkpoint has the heads that ``understand`` asks."""
+        return self._heads is not None
+
+    def understand(self, messages: Sequence[str]) -> list[Understanding]:
+        """What each message says of its writer, read alone, as if nothing had been said before.
+
+        Raises:
+            ValueError: the checkpoint has no heads.
+        """
+        if self._heads is None:
+            raise ValueError(f"checkpoint {self.checkpoint_hash} has no heads: it has not learned to tell emotions")
+        if not messages:
+            return []
+        sources = _padded([source_ids(self._tokenizer, [message], self._config.max_source) for message in messages])
+        return understandings(self._heads, newest_turn_mean(self._decoder.encode(sources), sources))
 
     def _ranked(self, found: Found, turns: Sequence[str], decoding: Decoding) -> EngineReply:
         neutral = [0.0] * len(found)
@@ -132,11 +155,13 @@ class _CTranslate2:
     """Ids and tokens are the same thing under two names: CTranslate2 wants the tokens."""
 
     def __init__(self, checkpoint: Checkpoint, threads: int, compute_type: str) -> None:
-        from model.ctranslate import convert, make_translator
+        from model.ctranslate import convert, convert_encoder, make_encoder, make_translator
 
         files = convert(checkpoint)
         self._make = partial(make_translator, files, compute_type=compute_type, threads=threads)
         self._translator = self._make()
+        if checkpoint.heads is not None:  # two thirds of the memory again: nobody else needs it
+            self._encoder = make_encoder(convert_encoder(checkpoint), compute_type=compute_type, threads=threads)
         self._tokens = checkpoint.tokenizer.tokens
         self._ids = {token: index for index, token in enumerate(self._tokens)}
 
@@ -185,6 +210,13 @@ class _CTranslate2:
         )
         return [sum(result.log_probs) for result in results]
 
+    def encode(self, sources: np.ndarray) -> np.ndarray:
+        from ctranslate2 import StorageView
+
+        lengths = (sources != PAD).sum(axis=1, dtype="int32")
+        output = self._encoder.forward_batch(StorageView.from_array(sources), StorageView.from_array(lengths))
+        return np.array(output.last_hidden_state)
+
     def _named(self, ids: list[int]) -> list[str]:
         return [self._tokens[index] for index in ids]
 
@@ -220,6 +252,10 @@ class _TensorFlow:
     def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
         scores = self._score(_padded([source] * len(replies)), _padded([[*reply, END] for reply in replies]))
         return [float(score) for score in scores.numpy()]
+
+    def encode(self, sources: np.ndarray) -> np.ndarray:
+        memory, _ = self._transformer.encode(sources)
+        return np.asarray(memory.numpy())
 
 
 def _padded(rows: list[list[int]]) -> np.ndarray:

@@ -17,6 +17,7 @@ from training.identity import gives_a_name, identity_of
 from training.loss import TokenScores
 from training.mixture import Mixture
 from training.retrieval import Retrieval
+from training.understanding import engine_understanding, held_out_messages
 
 PROMPTS = 1_000
 SAMPLES = (
@@ -152,6 +153,8 @@ def make_report(
             "replies": reply_figures(answers(engine, asked), asked),
             "identity": identity_of(engine),
         }
+        if engine.understands:
+            report["subjects"][name]["understanding"] = engine_understanding(engine, held_out_messages(mixture, split))
         replies = engine.reply([[message] for message in SAMPLES])
         report["samples"][name] = [[message, reply.text] for message, reply in zip(SAMPLES, replies, strict=True)]
     report["subjects"]["retrieval"] = {

@@ -57,6 +57,7 @@ def report_page(report: dict[str, Any]) -> str:
         "<h2>Context</h2>",
         _note("Context gain: what the history saves on turns 2 and later, against the newest message alone."),
         _context_table(models),
+        *_understanding(models),
         f"<h2>{report['prompts']:,} replies</h2>",
         _note(
             "Beside them what retrieval (the reply of the nearest training message) and the corpus say to the same "
@@ -138,6 +139,29 @@ def _identity_table(models: dict[str, Any]) -> str:
         cells = [*identity["by_form"].values(), identity["recall"], identity["false_identity"]]
         rows.append([escape(name), *(f"{cell:.1%}" for cell in cells)])
     return _table(header, rows)
+
+
+def _understanding(models: dict[str, Any]) -> list[str]:
+    """The section of those that have heads, where any has."""
+    known = {name: figures["understanding"] for name, figures in models.items() if "understanding" in figures}
+    if not known:
+        return []
+    header = ["", "F1 of 6 groups", "F1 of 60 emotions", "messages", "crisis precision", "recall", "crisis messages"]
+    rows = []
+    for name, part in known.items():
+        f1 = ("" if part[key] is None else f"{part[key]:.3f}" for key in ("group_f1", "emotion_f1"))
+        crisis = ("" if part[key] is None else f"{part[key]:.1%}" for key in ("crisis_precision", "crisis_recall"))
+        counts = f"{part['emotion_messages']:,}", f"{part['crisis_messages']:,} of {part['messages']:,}"
+        rows.append([escape(name), *f1, counts[0], *crisis, counts[1]])
+    return [
+        "<h2>Understanding</h2>",
+        _note(
+            "What the encoder's heads make of a message: macro-F1 of its emotion, on what our own conversations begin "
+            "with, and whether it speaks of suicide or self-harm, by the head alone, there and on messages that stand "
+            "for themselves."
+        ),
+        _table(header, rows),
+    ]
 
 
 def _habits_table(subjects: dict[str, Any]) -> str:

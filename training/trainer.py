@@ -19,6 +19,7 @@ from training.curves import draw_curves
 from training.denoising import restoration
 from training.evaluation import hits_at_1, likelihood, shuffled
 from training.heads import ClassifierHeads
+from training.labels import OWN_SOURCES
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
@@ -26,6 +27,7 @@ from training.progress import TrainingProgress
 from training.schedule import Noam, WarmupCosine
 from training.state import load_progress, load_state, save_state
 from training.subwords import CuttingTokenizer
+from training.understanding import held_out_messages, learned_understanding
 
 _SAVE_EVERY = 250  # steps between two saved states
 _VALIDATION_ROWS = 1_500  # of each source
@@ -69,6 +71,7 @@ def train(
         tokenizer, config = begin_from.tokenizer, replace(begin_from.config, dropout=options.dropout)
         provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}
     held_out = _held_out(mixture, tokenizer, config)
+    messages = held_out_messages(mixture, "validation")
     steps = len(_batches(mixture, tokenizer, config, options, epoch=1))
     model = _compiled(config, options, steps * options.epochs)
     if begin_from is not None:
@@ -92,6 +95,8 @@ def train(
         with averaged(model, options):
             row["validation"] = _validate(scores, held_out, tokenizer)
             weights, heads = model.transformer.named_weights(), model.heads and model.heads.learned()
+            if heads is not None:
+                row["understanding"] = learned_understanding(model.transformer, heads, tokenizer, messages)
         row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
         best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
         progress["epochs"].append(row)
@@ -122,7 +127,7 @@ def _held_out(mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig) -> di
     """Validation examples of our own dialogues, of our own families, and of everything else together."""
     rows: dict[str, list[Example]] = {}
     for source, conversations in sorted(mixture.held_out("validation").items()):
-        name = source if source in ("dialogues", "families") else "other"
+        name = source if source in OWN_SOURCES else "other"
         rows.setdefault(name, []).extend(examples(conversations, tokenizer, config))
     rng = random.Random(0)
     return {name: rng.sample(part, min(len(part), _VALIDATION_ROWS)) for name, part in rows.items()}
@@ -258,4 +263,8 @@ def _line(row: dict[str, Any], seconds: float) -> str:
         f"{source}: loss {part['loss']:.3f} (shuffled {part['shuffled_loss']:.3f}) hits@1 {part['hits_at_1']:.2f}"
         for source, part in row["validation"].items()
     )
+    if "understanding" in row:
+        written = {key: "-" if value is None else f"{value:.2f}" for key, value in row["understanding"].items()}
+        parts += f"  emotion: F1 {written['group_f1']} of 6, {written['emotion_f1']} of 60"
+        parts += f"  crisis: precision {written['crisis_precision']} recall {written['crisis_recall']}"
     return f"epoch {row['epoch']}: train {row['train_loss']:.3f}  {parts}  [{seconds / 60:.1f} min]"

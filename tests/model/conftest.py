@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from model.checkpoint import save_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.config import ModelConfig, preset
+from model.heads import Heads, head_shapes
 from model.tokenizer import Tokenizer
 
 SENTENCES = [
@@ -36,4 +38,16 @@ def checkpoint_folder(tiny: ModelConfig, tokenizer: Tokenizer, tmp_path_factory:
     keras.utils.set_random_seed(7)
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
     save_checkpoint(folder, tiny, tokenizer, Transformer(tiny).named_weights(), {"name": "tiny"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def understanding_folder(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with heads, which have learned nothing either."""
+    kept = load_checkpoint(checkpoint_folder)
+    numbers = np.random.default_rng(7)
+    shapes = head_shapes(kept.config.d_model)
+    heads = Heads.from_arrays({name: numbers.normal(size=shape) for name, shape in shapes.items()})
+    folder = tmp_path_factory.mktemp("checkpoint") / "understanding"
+    save_checkpoint(folder, kept.config, kept.tokenizer, kept.weights, kept.card, heads=heads)
     return folder

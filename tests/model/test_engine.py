@@ -38,6 +38,32 @@ def test_both_engines_write_the_same_on_200_conversations() -> None:
     assert [reply.text for reply in fast] == [reply.text for reply in slow]
 
 
+def test_both_engines_understand_the_same(understanding_folder: Path) -> None:
+    messages = ["배고프다", "오늘 면접 봤는데 망했어 ㅠㅠ", "너는 누구니?", "고마워 " * 80, ""]
+    reference = load_engine(understanding_folder, "tensorflow")
+    fast = load_engine(understanding_folder, compute_type="float32")
+    assert reference.understands and fast.understands
+    for ours, theirs in zip(reference.understand(messages), fast.understand(messages), strict=True):
+        assert ours.emotion == theirs.emotion
+        assert ours.probability == pytest.approx(theirs.probability, abs=1e-3)
+        assert ours.groups == pytest.approx(theirs.groups, abs=1e-3)
+        assert ours.crisis == pytest.approx(theirs.crisis, abs=1e-3)
+
+
+def test_a_message_is_understood_alike_alone_and_beside_longer_ones(understanding_folder: Path) -> None:
+    engine = load_engine(understanding_folder, compute_type="float32")
+    together = engine.understand(["배고프다", "오늘 면접 봤는데 망했어 ㅠㅠ"])
+    assert together[0].crisis == pytest.approx(engine.understand(["배고프다"])[0].crisis, abs=1e-5)
+    assert engine.understand([]) == []
+
+
+def test_a_checkpoint_without_heads_does_not_understand(checkpoint_folder: Path) -> None:
+    engine = load_engine(checkpoint_folder)
+    assert not engine.understands
+    with pytest.raises(ValueError, match="has no heads"):
+        engine.understand(["배고프다"])
+
+
 def test_replies_keep_their_order_and_their_number(checkpoint_folder: Path) -> None:
     engine = load_engine(checkpoint_folder)
     conversations = [[text] for text in ("배고프다", "고마워", "친구랑 싸웠어", "배고프다")]

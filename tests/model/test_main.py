@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from model.emotions import EMOTIONS, group_of
+
 
 def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "model", *arguments], input=text, capture_output=True, text=True)
@@ -29,6 +31,16 @@ def test_each_line_is_answered_by_one_line(checkpoint_folder: Path) -> None:
     assert all(set(answer) == {"reply", "tokens", "score"} and answer["score"] <= 0 for answer in answers)
 
 
+def test_the_emotion_comes_first(understanding_folder: Path) -> None:
+    text = json.dumps({"turns": ["친구랑 싸웠어"]})
+    ran = run("reply", "--emotion", "--checkpoint", str(understanding_folder), text=text)
+    answer = json.loads(ran.stdout)
+    assert list(answer) == ["emotion", "reply", "tokens", "score"]
+    felt = answer["emotion"]
+    assert felt["name"] == EMOTIONS[felt["code"]] and felt["group"] == group_of(felt["code"])
+    assert 0 < felt["probability"] <= 1
+
+
 def test_faults_are_one_line_and_exit_code_2(checkpoint_folder: Path, tmp_path: Path) -> None:
     here = str(checkpoint_folder)
     for ran, named in (
@@ -37,6 +49,7 @@ def test_faults_are_one_line_and_exit_code_2(checkpoint_folder: Path, tmp_path: 
         (run("reply", "--checkpoint", here, "--beam-size", "0"), "beam_size"),
         (run("reply", "--checkpoint", here, text='{"turns": ["안녕", "네"]}\n'), "line 1"),
         (run("reply", "--checkpoint", here, text="안녕\n"), "line 1"),
+        (run("reply", "--checkpoint", here, "--emotion"), "heads.safetensors"),
     ):
         assert ran.returncode == 2
         assert ran.stderr.startswith("error: ")
