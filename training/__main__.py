@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from training.commands.ablate import ablate
+from training.commands.check import check
 from training.commands.compare import compare
 from training.commands.corpora import corpora
 from training.commands.explore import explore
@@ -34,6 +35,7 @@ app.command()(fetch)
 app.command()(corpora)
 app.command()(explore)
 app.command()(report)
+app.command()(check)
 app.command()(ablate)
 app.command()(compare)
 app.command()(votes)

@@ -14,7 +14,7 @@ _FILE = "state.safetensors"
 def save_state(folder: Path, model: keras.Model, progress: dict[str, Any]) -> None:
     """Weights, optimizer, dropout's random state and ``progress`` (JSON) as they are now."""
     # bfloat16 and integers keep their type: a resumed run goes on from the very same numbers.
-    arrays = {f"{index:05}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(_variables(model))}
+    arrays = {f"{index:05}": keras.ops.convert_to_numpy(variable) for index, variable in enumerate(variables(model))}
     fresh = folder / f"{_FILE}.new"
     save_file(arrays, fresh, metadata={"progress": json.dumps(progress, ensure_ascii=False)})
     fresh.replace(folder / _FILE)
@@ -35,9 +35,10 @@ def load_state(folder: Path, model: keras.Model) -> None:
     path = folder / _FILE
     if path.is_file():
         with safe_open(path, framework="numpy") as file:
-            for index, variable in enumerate(_variables(model)):
+            for index, variable in enumerate(variables(model)):
                 variable.assign(file.get_tensor(f"{index:05}"))
 
 
-def _variables(model: keras.Model) -> list[keras.Variable]:
+def variables(model: keras.Model) -> list[keras.Variable]:
+    """Every number that a run goes on from: weights, metrics, dropout's random state, and the optimizer's own."""
     return [*model.variables, *model.optimizer.variables]

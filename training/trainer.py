@@ -18,6 +18,7 @@ from training.batches import Batch, Example, bucketed, examples, message_example
 from training.curves import draw_curves
 from training.denoising import restoration
 from training.evaluation import hits_at_1, likelihood, shuffled
+from training.forecast import forecast
 from training.heads import ClassifierHeads
 from training.labels import OWN_SOURCES
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
@@ -72,8 +73,8 @@ def train(
         provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}
     held_out = _held_out(mixture, tokenizer, config)
     messages = held_out_messages(mixture, "validation")
-    steps = len(_batches(mixture, tokenizer, config, options, epoch=1))
-    model = _compiled(config, options, steps * options.epochs)
+    batches = _batches(mixture, tokenizer, config, options, epoch=1)
+    model = _compiled(config, options, len(batches) * options.epochs)
     if begin_from is not None:
         model.transformer.set_named_weights(begin_from.weights)
         if model.heads is not None and begin_from.heads is not None:
@@ -83,6 +84,9 @@ def train(
     scores.compile()
     if progress["step"] or progress["epochs"]:
         say(f"going on with epoch {progress['epoch']}, batch {progress['step']}")
+    left = options.epochs - (progress["epoch"] - 1) - progress["step"] / len(batches)
+    if left > 0:
+        say(str(forecast(model, batches, left)))
 
     while progress["epoch"] <= options.epochs and not _stalled(progress["epochs"], options.patience):
         started = time.monotonic()

@@ -53,7 +53,7 @@ def test_each_run_is_measured_on_the_same_held_out_data_and_kept(tmp_path: Path)
     mixture = Mixture(conversations=talks, families=[])
     options = replace(OPTIONS, epochs=1)
     runs = [Run("whole", options, Recipe()), Run("alone", options, Recipe(exchanges="single"))]
-    results = ablate(runs, mixture, tmp_path, say=lambda line: None)
+    results = ablate(runs, mixture, tmp_path, say=str)
     assert [row["name"] for row in results] == ["whole", "alone"]
     examples = {row["by_source"]["dialogues"]["examples"] for row in results}
     assert len(examples) == 1

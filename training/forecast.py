@@ -1,0 +1,63 @@
+"""What a run will take, said before it starts: a few steps of it are tried, timed, and taken back."""
+
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from training.batches import Batch
+from training.state import variables
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Seconds of the training steps that are left, and bytes of memory and disk at most."""
+
+    seconds: float
+    memory: int
+    disk: int
+
+    def __str__(self) -> str:
+        """One line, rounded as a guess should be."""
+        return (
+            f"this will take about {self._duration()}, {self.memory / 2**30:.1f} GiB of memory and "
+            f"{max(self.disk / 2**20, 1):,.0f} MiB of disk; it can be stopped and goes on where it was"
+        )
+
+    def _duration(self) -> str:
+        minutes = self.seconds / 60
+        return f"{minutes / 60:.1f} hours" if minutes > 100 else f"{max(minutes, 1):.0f} min"
+
+
+def forecast(model: keras.Model, batches: Sequence[Batch], left: float) -> Forecast:
+    """Try steps of ``model`` on some of an epoch's ``batches``, of which ``left`` epochs are to come.
+
+    The longest batch tells the memory, four lengths the time of a token. Afterwards ``model`` and its optimizer are
+    what they were before.
+    """
+    before = [keras.ops.convert_to_numpy(variable) for variable in variables(model)]
+    by_size = sorted(batches, key=_size)
+    tried = [by_size[(len(by_size) - 1) * part // 4] for part in (4, 3, 2, 1)]
+    seconds = 0.0
+    for batch in tried:
+        for timed in (False, True):  # the first step of a shape is traced
+            started = time.perf_counter()
+            model.train_on_batch(vars(batch), batch.label)
+            seconds += (time.perf_counter() - started) * timed
+    for variable, value in zip(variables(model), before, strict=True):
+        variable.assign(value)
+    model.reset_metrics()
+    state = sum(value.nbytes for value in before)
+    kept = 2 * sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)  # float16
+    return Forecast(
+        seconds=left * seconds / sum(map(_size, tried)) * sum(map(_size, batches)),
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        disk=2 * (state + kept),  # each is written beside the old one, which it then replaces
+    )
+
+
+def _size(batch: Batch) -> int:
+    return batch.source.size + 2 * batch.label.size
