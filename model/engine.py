@@ -36,7 +36,8 @@ class EngineReply:
     ``text`` may hold ``<owner>`` and ``<bot>``; keep it as it is for the history, and show ``fill_names`` of it.
     ``tokens`` counts the reply's tokens without ``[END]``; ``score`` is the mean log probability of a token, ``[END]``
     included, in nats; ``worth`` is what ``model.rerank`` chose it by. ``ids`` are those tokens, for those who look into
-    how they came about. ``others`` are the replies that the search found besides, the next best first.
+    how they came about. ``others`` are the replies that the search found besides, the next best first. ``crisis`` is
+    the probability that the newest turn, or a line of it, speaks of suicide or self-harm; 0 without heads.
     """
 
     text: str
@@ -45,6 +46,7 @@ class EngineReply:
     worth: float = 0.0
     ids: tuple[int, ...] = ()
     others: tuple["EngineReply", ...] = ()
+    crisis: float = 0.0
 
 
 Found = list[tuple[list[int], float]]
@@ -88,7 +90,11 @@ class Engine:
         decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
         rows = self._decoder.decode(sources, decoding, seed)
-        return [self._ranked(found, turns, decoding) for found, turns in zip(rows, conversations, strict=True)]
+        heard = self._crisis([turns[-1] for turns in conversations])
+        return [
+            replace(self._ranked(found, turns, decoding), crisis=crisis)
+            for found, turns, crisis in zip(rows, conversations, heard, strict=True)
+        ]
 
     @property
     def understands(self) -> bool:
@@ -107,6 +113,17 @@ class Engine:
             return []
         sources = _padded([source_ids(self._tokenizer, [message], self._config.max_source) for message in messages])
         return understandings(self._heads, newest_turn_mean(self._decoder.encode(sources), sources))
+
+    def _crisis(self, messages: Sequence[str]) -> list[float]:
+        """Of each message the highest probability that it, or one of its lines, speaks of suicide or self-harm."""
+        if self._heads is None:
+            return [0.0] * len(messages)
+        # Lines sent in a row are one turn, and one of them may be lost in the mean over all.
+        parts = [(index, part) for index, text in enumerate(messages) for part in {text, *text.splitlines()}]
+        heard = [0.0] * len(messages)
+        for (index, _), said in zip(parts, self.understand([part for _, part in parts]), strict=True):
+            heard[index] = max(heard[index], said.crisis)
+        return heard
 
     def _ranked(self, found: Found, turns: Sequence[str], decoding: Decoding) -> EngineReply:
         neutral = [0.0] * len(found)

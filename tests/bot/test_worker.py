@@ -210,6 +210,23 @@ async def test_a_crisis_is_answered_by_the_fixed_text_whatever_the_model_does(de
     assert engine.asked == []
 
 
+async def test_a_crisis_that_only_the_encoder_hears_is_answered_alike(desk: Desk) -> None:
+    class Listening(Engine):
+        def reply(self, conversations: Sequence[Sequence[str]]) -> list[EngineReply]:
+            replies = super().reply(conversations)
+            return [
+                replace(reply, crisis=0.9 if "사진" in talk[-1] else 0.1)
+                for reply, talk in zip(replies, conversations, strict=True)
+            ]
+
+    async with desk.worker(Listening(lambda _: "네, 그러세요.")):
+        await desk.say(MINJI, "다 정리했어. 사진도 이제 네가 가져")
+        delivery = await desk.hear()
+        assert (delivery.kind, delivery.text) == ("crisis", texts.CRISIS[0])
+        await desk.say(MINJI, "고마워")
+        assert (await desk.hear()).kind == "careful"
+
+
 async def test_a_crisis_does_not_wait_for_those_claimed_with_it(desk: Desk) -> None:
     engine = Hanging()
     await desk.say(MINJI, "안녕")

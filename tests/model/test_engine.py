@@ -57,11 +57,22 @@ def test_a_message_is_understood_alike_alone_and_beside_longer_ones(understandin
     assert engine.understand([]) == []
 
 
+def test_the_most_alarming_line_of_a_turn_is_heard(understanding_folder: Path) -> None:
+    engine = load_engine(understanding_folder, compute_type="float32")
+    lines = ["배고프다", "오늘 면접 봤는데 망했어 ㅠㅠ", "고마워"]
+    turn = "\n".join(lines)
+    most = max(said.crisis for said in engine.understand([turn, *lines]))
+    [alone, together] = engine.reply([[lines[0]], ["안녕", "반가워요.", turn]])
+    assert together.crisis == pytest.approx(most, abs=1e-5)
+    assert alone.crisis == pytest.approx(engine.understand([lines[0]])[0].crisis, abs=1e-5)
+
+
 def test_a_checkpoint_without_heads_does_not_understand(checkpoint_folder: Path) -> None:
     engine = load_engine(checkpoint_folder)
     assert not engine.understands
     with pytest.raises(ValueError, match="has no heads"):
         engine.understand(["배고프다"])
+    assert engine.reply([["배고프다"]])[0].crisis == 0
 
 
 def test_replies_keep_their_order_and_their_number(checkpoint_folder: Path) -> None:
