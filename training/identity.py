@@ -1,7 +1,8 @@
-"""Does the bot say who it is when it is asked, and only then? Asked of 400 messages that are never trained on.
+"""Does the bot say who it is when it is asked, and only then? Asked of 282 messages that are never trained on.
 
-Half of them (``corpus/probes/identity.jsonl``) ask, in every form that people use: name, who, maker, human, which AI,
-what it can do. The others speak of names, makers, people and robots, or of "you", and ask nothing of the kind.
+One half of them (``corpus/probes/identity.jsonl``) asks, in every form that people use: name, who, maker, human, which
+AI, what it can do. The others speak of names, makers, people and robots, or of "you", and ask nothing of the kind. They
+were written by somebody who had not seen the corpus, and those that came out like a line of it were taken away.
 """
 
 from collections import Counter

@@ -17,7 +17,8 @@ def token_losses(label: Tensor, logits: Tensor, smoothing: float = 0.0) -> Tenso
     that the smoothed target distribution ``(batch, target, vocabulary)`` never has to be made.
     """
     normalizer = ops.logsumexp(logits, axis=-1)  # (batch, target)
-    chosen = ops.squeeze(ops.take_along_axis(logits, label[..., None], axis=-1), -1)
+    index = ops.cast(label, "int32")[..., None]  # Keras hands a loss its labels as floats
+    chosen = ops.squeeze(ops.take_along_axis(logits, index, axis=-1), -1)
     loss = normalizer - chosen
     if smoothing:
         loss = (1 - smoothing) * loss + smoothing * (normalizer - ops.mean(logits, axis=-1))

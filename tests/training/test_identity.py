@@ -7,13 +7,13 @@ from training.identity import IdentityProbe, identity_figures, read_probes, spea
 
 def test_there_are_enough_of_both_and_none_is_trained_on() -> None:
     probes = read_probes()
-    assert sum(probe.asks for probe in probes) == sum(not probe.asks for probe in probes) == 200
-    assert len({probe.text for probe in probes}) == 400
+    assert sum(probe.asks for probe in probes) >= 120
+    assert sum(not probe.asks for probe in probes) >= 120
+    assert len({probe.text for probe in probes}) == len(probes)
     dialogues, families = read_own()
     trained = {turn for talk in dialogues for turn in talk.turns[::2]}
     trained |= {fill(pattern, {}) for family in families if not family.slots for pattern in family.first.user}
-    # The shortest forms (이름?) are everybody's; a sentence must be nobody's.
-    assert [probe.text for probe in probes if probe.text in trained and len(probe.text) > 12] == []
+    assert [probe.text for probe in probes if probe.text in trained] == []
 
 
 def test_recall_counts_who_was_told_and_false_identity_who_did_not_ask() -> None:
