@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from training.batches import Batch
-from training.state import variables
+from training.state import assign, values, variables
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def forecast(model: keras.Model, batches: Sequence[Batch], left: float) -> Forec
     The longest batch tells the memory, four lengths the time of a token. Afterwards ``model`` and its optimizer are
     what they were before.
     """
-    before = [keras.ops.convert_to_numpy(variable) for variable in variables(model)]
+    before = values(variables(model))
     by_size = sorted(batches, key=_size)
     tried = [by_size[(len(by_size) - 1) * part // 4] for part in (4, 3, 2, 1)]
     seconds = 0.0
@@ -47,8 +47,7 @@ def forecast(model: keras.Model, batches: Sequence[Batch], left: float) -> Forec
             started = time.perf_counter()
             model.train_on_batch(vars(batch), batch.label)
             seconds += (time.perf_counter() - started) * timed
-    for variable, value in zip(variables(model), before, strict=True):
-        variable.assign(value)
+    assign(variables(model), before)
     model.reset_metrics()
     state = sum(value.nbytes for value in before)
     kept = 2 * sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)  # float16

@@ -1,10 +1,12 @@
 """A run that can be killed at any moment: all of its numbers in one file, replaced in one rename."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -42,3 +44,14 @@ def load_state(folder: Path, model: keras.Model) -> None:
 def variables(model: keras.Model) -> list[keras.Variable]:
     """Every number that a run goes on from: weights, metrics, dropout's random state, and the optimizer's own."""
     return [*model.variables, *model.optimizer.variables]
+
+
+def values(of: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Copies of what the variables hold: what a backend hands out may be memory that its next step uses again."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in of]
+
+
+def assign(to: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    """Put ``values`` into the variables, in order."""
+    for variable, value in zip(to, values, strict=True):
+        variable.assign(value)

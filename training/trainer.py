@@ -26,7 +26,7 @@ from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.progress import TrainingProgress
 from training.schedule import Noam, WarmupCosine
-from training.state import load_progress, load_state, save_state
+from training.state import assign, load_progress, load_state, save_state, values
 from training.subwords import CuttingTokenizer
 from training.understanding import held_out_messages, learned_understanding
 
@@ -153,8 +153,9 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
         ema_momentum=options.average,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    # Shapes differ from batch to batch: XLA would compile each of them anew.
-    model.compile(optimizer=optimizer, loss=SmoothedCrossEntropy(options.label_smoothing), jit_compile=False)
+    # Shapes differ from batch to batch, and XLA compiles each of them anew: only JAX is not worth running without.
+    jit = keras.backend.backend() == "jax"
+    model.compile(optimizer=optimizer, loss=SmoothedCrossEntropy(options.label_smoothing), jit_compile=jit)
     model.build()
     optimizer.build(model.trainable_variables)
     return model
@@ -182,13 +183,14 @@ def averaged(model: Trainee, options: TrainingOptions) -> Iterator[None]:
     if not options.average:
         yield
         return
-    latest = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    latest = values(model.trainable_variables)
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    # Under JAX weights and averages are now the same arrays, and the first step that gives its input away ends both.
+    assign(model.trainable_variables, values(model.trainable_variables))
     try:
         yield
     finally:
-        for variable, value in zip(model.trainable_variables, latest, strict=True):
-            variable.assign(value)
+        assign(model.trainable_variables, latest)
 
 
 def _run_epoch(

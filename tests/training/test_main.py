@@ -53,3 +53,26 @@ def test_corpora_are_shown_with_what_they_may_be_used_for(tmp_path: Path) -> Non
     assert "the operator's own" in ran.stdout
     missing = run("corpora", "--aihub", str(tmp_path / "none"))
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
+
+
+def test_check_names_every_slip_and_the_record_it_stands_in(tmp_path: Path) -> None:
+    talk = {
+        "id": "D-1", "kind": "smalltalk", "emotion": None, "situation": None, "age": "청년", "gender": "여성",
+        "turns": [{"user": "안녕", "bot": "안녕, 반가워"}],
+    }  # fmt: skip
+    (tmp_path / "dialogues-mine.jsonl").write_text(json.dumps(talk, ensure_ascii=False), "utf-8")
+    ran = run("check", "--folder", str(tmp_path))
+    assert ran.returncode == 1
+    assert "D-1: not a polite ending: 안녕, 반가워" in ran.stdout
+    assert ran.stdout.splitlines()[-1].startswith("1 dialogues, 0 families")
+
+
+def test_a_run_that_no_plan_or_recipe_has_is_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("topic_changes = 2.0")
+    refused = run("train", "--out", str(tmp_path / "run"), "--recipe", str(recipe))
+    assert refused.returncode == 2
+    assert refused.stderr == f"error: {recipe}: topic_changes is a share, from 0 to 1\n"
+    unknown = run("ablate", "--out", str(tmp_path / "runs"), "--only", "no such run")
+    assert unknown.returncode == 2
+    assert "the plan has no such run" in unknown.stderr
