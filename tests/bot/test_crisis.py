@@ -1,16 +1,25 @@
-"""Whom the help line is named to, measured on messages written by hand: `crisis/development.jsonl`, on which the lexicon
-was written, and `crisis/held-out.jsonl`, on which it was only measured. Change the lexicon by the former."""
+"""Whom the help line is named to, measured on messages written by hand.
+
+`crisis/development.jsonl`, on which the lexicon was written; `held-out.jsonl`, by the same hands; `threshold.jsonl`, on
+which it was looked at where to believe the encoder's head; and `independent.jsonl`, by another hand that had seen nothing
+of all this, without the lines that came out like one of the training messages. The last is the honest measure.
+"""
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 
 import pytest
 
+from bot.care import speaks_of_danger
 from bot.crisis import speaks_of_crisis, stays_in_danger
+from model.checkpoint import PRETRAINED
+from model.engine import load_engine
 from training.corpus import read_own
 from training.corpus.own import Family, fill
+from training.mixture import Mixture
 
 MESSAGES = Path(__file__).with_name("crisis")
 CONTRAST = {f"I-x{number:02}" for number in range(1, 12)}  # families of our corpus that only sound like a crisis
@@ -99,3 +108,37 @@ def test_a_long_text_costs_little() -> None:
     for text in ("죽 " * 40_000, "나 하나 없" * 16_000, "칼로 " * 30_000):
         assert not speaks_of_crisis(text)
     assert process_time() - began < 3
+
+
+@pytest.fixture(scope="module")
+def hears() -> Callable[[list[str]], list[bool]]:
+    """Lexicon and encoder together, as a worker asks them."""
+    engine = load_engine(PRETRAINED, threads=2)
+
+    def listen(texts: list[str]) -> list[bool]:
+        said = [each for start in range(0, len(texts), 64) for each in engine.understand(texts[start : start + 64])]
+        return [speaks_of_crisis(text) or speaks_of_danger(each.crisis) for text, each in zip(texts, said, strict=True)]
+
+    return listen
+
+
+def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(hears: Callable[[list[str]], list[bool]]) -> None:
+    crisis = [str(message["text"]) for message in messages("independent") if message["crisis"]]
+    contrast = [str(message["text"]) for message in messages("independent") if not message["crisis"]]
+    idioms = [str(message["text"]) for message in messages("independent") if message["form"] == "idiom"]
+    alone = sum(map(speaks_of_crisis, crisis)) / len(crisis)
+    together = sum(hears(crisis)) / len(crisis)
+    assert together >= alone + 0.2
+    assert together >= 0.72
+    assert sum(hears(contrast)) <= 0.12 * len(contrast)
+    assert sum(hears(idioms)) <= 0.1 * len(idioms)
+
+
+def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:
+    dialogues, families = read_own()
+    held_out = Mixture(conversations=dialogues, families=families).held_out("test")
+    ordinary = sorted(
+        {turn for part in held_out.values() for talk in part if talk.kind != "crisis" for turn in talk.turns[::2]}
+    )
+    assert len(ordinary) > 500
+    assert sum(hears(ordinary)) <= 0.02 * len(ordinary)
