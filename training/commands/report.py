@@ -21,6 +21,7 @@ def report(
     from model.checkpoint import PRETRAINED, load_checkpoint
     from model.engine import load_engine
     from training.corpus.gathering import gather
+    from training.corpus.messages import read_messages
     from training.mixture import Mixture
     from training.report import make_report
     from training.report_page import report_page
@@ -29,7 +30,7 @@ def report(
         raise typer.BadParameter("choose validation or test", param_hint="--split")
     with clear_errors():
         gathered = gather(public)
-        mixture = Mixture(conversations=gathered.conversations, families=gathered.families)
+        mixture = Mixture(conversations=gathered.conversations, families=gathered.families, messages=read_messages())
         subjects = {}
         for folder in (checkpoint or PRETRAINED, *(baseline or [])):
             kept = load_checkpoint(folder)
