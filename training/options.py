@@ -20,7 +20,7 @@ class TrainingOptions:
     crisis_weight: float = 0.2  # of the one that hears of suicide and self-harm; heads are kept where both are learned
     dropout: float = 0.1
     weight_decay: float = 0.01
-    average: float = 0.999  # of the weights over the steps: the share of the old average that a step keeps; 0: none
+    average: float = 0.999  # of the weights: the share that a step keeps of it, less where a run is short; 0: none
     vocabulary_size: int | None = None  # None: the preset's; so it is with
     encoder_layers: int | None = None
     patience: int = 3  # epochs without a better relevance before the run ends

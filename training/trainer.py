@@ -150,7 +150,8 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
         beta_2=0.98,  # section 5.3
         global_clipnorm=1.0,
         use_ema=options.average > 0,
-        ema_momentum=options.average,
+        # Over a fifth of the run at most: the average of a short one would still hold how it began.
+        ema_momentum=min(options.average, max(1 - 5 / max(total_steps, 1), 0.0)),
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     # Shapes differ from batch to batch, and XLA compiles each of them anew: only JAX is not worth running without.
