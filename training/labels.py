@@ -1,10 +1,15 @@
 """What the encoder's heads are told of a user's turn."""
 
+import re
+
 from model.emotions import CODES
 from training.corpus import Conversation
 
 OWN_SOURCES = ("dialogues", "families")  # whose kinds are known: we wrote them
 UNKNOWN = -1  # a turn from which a head learns nothing
+
+# What a turn that nobody has labelled may have in it if it speaks of suicide or self-harm; most that have it do not.
+_PERHAPS = re.compile("죽|자살|자해|유서|목숨|뛰어 ?내|사라지|없어지|살기 ?싫|살고 ?싶|태어나|손목|한강|옥상")
 
 
 def emotion_label(conversation: Conversation, exchange: int) -> int:
@@ -18,10 +23,11 @@ def emotion_label(conversation: Conversation, exchange: int) -> int:
 def crisis_label(conversation: Conversation, exchange: int) -> int:
     """1 where ``exchange`` (from 0) speaks of suicide or self-harm, 0 where it does not, -1 where nobody can say.
 
-    Conversations of the kind crisis do so in their first message, and perhaps later on.
+    Conversations of the kind crisis do so in their first message, and perhaps later on. Other people's corpora tell no
+    kind; a turn of theirs without any word of the matter is taken for ordinary talk, of which a head needs to see much.
     """
     if conversation.source not in OWN_SOURCES:
-        return UNKNOWN
+        return UNKNOWN if _PERHAPS.search(conversation.turns[conversation.context + 2 * exchange]) else 0
     if conversation.kind == "crisis":
         return 1 if exchange == 0 else UNKNOWN
     return 0

@@ -130,10 +130,12 @@ class Mixture:
 
 
 def _exchanges(conversation: Conversation) -> list[Conversation]:
-    return [
-        replace(conversation, turns=conversation.turns[index : index + 2])
-        for index in range(0, len(conversation.turns) - 1, 2)
-    ]
+    """Each exchange as a talk of its own. What is known of the first message is not known of the later ones, and what
+    follows a crisis cannot be told from it: of such a talk there is only the first."""
+    first, *later = (conversation.turns[index : index + 2] for index in range(0, len(conversation.turns) - 1, 2))
+    if conversation.kind == "crisis":
+        later = []
+    return [replace(conversation, turns=first), *(replace(conversation, turns=turns, emotion=None) for turns in later)]
 
 
 def _times(repeats: float, rng: random.Random) -> int:

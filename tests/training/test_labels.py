@@ -26,8 +26,8 @@ def tokenizer() -> Tokenizer:
         (talk("emotion", emotion="E21"), [11, -1], [0, 0]),
         (talk("smalltalk", source="families"), [-1, -1], [0, 0]),
         (talk("crisis"), [-1, -1], [1, -1]),
-        (talk("", source="songys_chatbot"), [-1, -1], [-1, -1]),
-        (talk("emotion", source="aihub", emotion="E10"), [0, -1], [-1, -1]),
+        (talk("", source="songys_chatbot"), [-1, -1], [0, 0]),
+        (talk("emotion", source="aihub", emotion="E10"), [0, -1], [0, 0]),
     ],
 )
 def test_labels_by_kind_and_turn(
@@ -41,3 +41,8 @@ def test_a_first_turn_told_after_another_talk_keeps_its_label(tokenizer: Tokeniz
     after = talk("emotion", emotion="E69").after(talk("crisis"))
     rows = examples([after], tokenizer, preset("default"))
     assert [(row.emotion, row.crisis) for row in rows] == [(CODES.index("E69"), 0), (-1, 0)]
+
+
+def test_other_peoples_turns_with_a_word_of_death_are_left_unlabelled(tokenizer: Tokenizer) -> None:
+    pair = Conversation(source="songys_chatbot", group="g", turns=("배고파 죽겠다", "얼른 드세요.", "응", "맛있게요."))
+    assert [row.crisis for row in examples([pair], tokenizer, preset("default"))] == [-1, 0]
