@@ -4,22 +4,14 @@ Three rules. A turn that speaks of suicide or self-harm gets a text that names t
 short answer to that question that leaves the danger open gets the next such text. Whatever else is said while the
 crisis is within the chat's history is answered by the model, and the first such reply names the help line once more.
 
-Two listen: the lexicon (`bot.crisis`), which knows the direct words and needs no model, and the encoder's head, which
-has learned veiled ones from examples and hears of a turn while it is decoded.
+Two listen: the lexicon (`bot.crisis`), which knows the direct words and needs no model, and the encoder's head
+(`model.heads`), which has learned veiled ones from examples and hears of a turn while it is decoded. What both hear of
+messages that neither was made from is measured in tests/bot/test_crisis.py.
 """
 
 from bot import texts
 from bot.crisis import speaks_of_crisis, stays_in_danger
 from bot.mailbox import Reply, Turn
-
-# The probability from which on the head is believed: where it takes about one in a hundred ordinary messages for a
-# crisis. tests/bot/test_crisis.py measures what both hear of messages that neither was made from.
-_BELIEVED = 0.97
-
-
-def speaks_of_danger(probability: float) -> bool:
-    """Whether the encoder's head is to be believed that a turn speaks of suicide or self-harm."""
-    return probability >= _BELIEVED
 
 
 def fixed_reply(turn: Turn) -> Reply | None:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot import texts
-from bot.care import apology_reply, crisis_reply, fixed_reply, needs_reminder, speaks_of_danger, withheld_reply
+from bot.care import apology_reply, crisis_reply, fixed_reply, needs_reminder, withheld_reply
 from bot.decency import may_leave
 from bot.errors import BotError, SettingsError
 from bot.mailbox import Mailbox, Reply, Turn
@@ -23,6 +23,7 @@ from bot.settings import Settings
 from model.checkpoint import CheckpointError
 from model.dialogue import fill_names
 from model.engine import EngineReply, load_engine
+from model.heads import ALARM
 
 CLAIM_WAIT = 1.0  # seconds; a claim is never cut short, or what it took would stay taken, so it also delays stopping
 BEAT_TTL = 15.0  # seconds
@@ -157,7 +158,7 @@ class Worker:
         # Else the claim runs out, and the next try begins with whoever takes it over.
 
     async def _commit(self, turn: Turn, decoded: EngineReply, batch: int, seconds: float) -> None:
-        if speaks_of_danger(decoded.crisis):
+        if decoded.crisis >= ALARM:
             await self._settle(turn, crisis_reply(turn), batch=batch, decoding=seconds)
             return
         candidates = [candidate for candidate in (decoded, *decoded.others) if candidate.text.strip()]

@@ -37,7 +37,7 @@ class EngineReply:
     ``tokens`` counts the reply's tokens without ``[END]``; ``score`` is the mean log probability of a token, ``[END]``
     included, in nats; ``worth`` is what ``model.rerank`` chose it by. ``ids`` are those tokens, for those who look into
     how they came about. ``others`` are the replies that the search found besides, the next best first. ``crisis`` is
-    the probability that the newest turn, or a line of it, speaks of suicide or self-harm; 0 without heads.
+    how surely the newest turn, or a line of it, speaks of suicide or self-harm; 0 without heads.
     """
 
     text: str
@@ -112,10 +112,10 @@ class Engine:
         if not messages:
             return []
         sources = _padded([source_ids(self._tokenizer, [message], self._config.max_source) for message in messages])
-        return understandings(self._heads, newest_turn_mean(self._decoder.encode(sources), sources))
+        return understandings(self._heads, newest_turn_mean(self._decoder.encode(sources), sources), messages)
 
     def _crisis(self, messages: Sequence[str]) -> list[float]:
-        """Of each message the highest probability that it, or one of its lines, speaks of suicide or self-harm."""
+        """How surely each message, or the line of it of which that is surest, speaks of suicide or self-harm."""
         if self._heads is None:
             return [0.0] * len(messages)
         # Lines sent in a row are one turn, and one of them may be lost in the mean over all.

@@ -1,16 +1,20 @@
 """What the encoder makes of a message: its emotion, and whether it speaks of suicide or self-harm.
 
-Two linear heads on the mean of the encoder's output over the newest turn. NumPy alone: every engine shares them.
+Two linear heads on the mean of the encoder's output over the newest turn; the second looks at the message's letters as
+well. NumPy alone: every engine shares them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from model.emotions import CODES, GROUPS
+from model.letters import PLACES, letter_rows
 from model.tokenizer import BOT, END, PAD
+
+ALARM = 0.5  # how sure the head has to be to be believed
 
 
 @dataclass(frozen=True)
@@ -27,30 +31,37 @@ class Linear:
 
 @dataclass(frozen=True)
 class Heads:
-    """``emotion`` has a logit for each of ``model.emotions.CODES``, ``crisis`` a single one."""
+    """``emotion`` has a logit for each of ``model.emotions.CODES``, ``crisis`` a single one.
+
+    ``letters`` ``(PLACES,)`` is what each of ``model.letters`` adds to the latter.
+    """
 
     emotion: Linear
     crisis: Linear
+    letters: np.ndarray
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """The heads whose ``arrays`` have the names of ``head_shapes``."""
-        return cls(*(Linear(arrays[f"{name}/kernel"], arrays[f"{name}/bias"]) for name in ("emotion", "crisis")))
+        emotion, crisis = (Linear(arrays[f"{name}/kernel"], arrays[f"{name}/bias"]) for name in ("emotion", "crisis"))
+        return cls(emotion, crisis, arrays["crisis/letters"])
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Every array by its name in a checkpoint."""
-        return {
+        linear = {
             f"{name}/{part}": getattr(head, part)
             for name, head in (("emotion", self.emotion), ("crisis", self.crisis))
             for part in ("kernel", "bias")
         }
+        return {**linear, "crisis/letters": self.letters}
 
 
 @dataclass(frozen=True)
 class Understanding:
     """One message: its likeliest ``emotion`` (a code) with its ``probability``, and those of the six groups by name.
 
-    ``crisis`` is the probability that it speaks of suicide or self-harm.
+    ``crisis`` is how surely it speaks of suicide or self-harm, from 0 to 1. ``training.crisis`` sets what ``ALARM``
+    means: so sure is the head, by mistake, of one in a hundred ordinary messages.
     """
 
     emotion: str
@@ -64,7 +75,7 @@ def head_shapes(d_model: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for name, outputs in (("emotion", len(CODES)), ("crisis", 1)):
         shapes[f"{name}/kernel"], shapes[f"{name}/bias"] = (d_model, outputs), (outputs,)
-    return shapes
+    return {**shapes, "crisis/letters": (PLACES,)}
 
 
 def newest_turn(source: np.ndarray) -> np.ndarray:
@@ -94,16 +105,20 @@ def group_probabilities(emotions: np.ndarray) -> np.ndarray:
     return np.asarray(emotions.reshape(-1, len(GROUPS), len(CODES) // len(GROUPS)).sum(axis=2))
 
 
-def crisis_probabilities(heads: Heads, pooled: np.ndarray) -> np.ndarray:
-    """Means ``(batch, d_model)`` -> probabilities ``(batch,)`` of speaking of suicide or self-harm."""
+def crisis_probabilities(heads: Heads, pooled: np.ndarray, messages: Sequence[str]) -> np.ndarray:
+    """Means ``(batch, d_model)`` and their messages -> ``Understanding.crisis`` of each ``(batch,)``."""
+    logits = heads.crisis(pooled)[:, 0]
+    for index, message in enumerate(messages):
+        rows = letter_rows(message)
+        logits[index] += heads.letters[rows].sum() / np.sqrt(len(rows))
     # 1 / (1 + e^-x), written so that no exponential overflows.
-    return 0.5 * (1 + np.tanh(0.5 * heads.crisis(pooled)[:, 0]))
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
 
 
-def understandings(heads: Heads, pooled: np.ndarray) -> list[Understanding]:
-    """What the heads say of each of the means ``(batch, d_model)``."""
+def understandings(heads: Heads, pooled: np.ndarray, messages: Sequence[str]) -> list[Understanding]:
+    """What the heads say of each message, whose mean is a row of ``pooled`` ``(batch, d_model)``."""
     emotions = emotion_probabilities(heads, pooled)
-    rows = zip(emotions, group_probabilities(emotions), crisis_probabilities(heads, pooled), strict=True)
+    rows = zip(emotions, group_probabilities(emotions), crisis_probabilities(heads, pooled, messages), strict=True)
     return [
         Understanding(
             CODES[int(sixty.argmax())],

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +13,14 @@ from training.commands.ablate import ablate
 from training.commands.check import check
 from training.commands.compare import compare
 from training.commands.corpora import corpora
+from training.commands.crisis import crisis
 from training.commands.explore import explore
 from training.commands.fetch import fetch
 from training.commands.report import report
 from training.commands.votes import votes
 from training.faults import clear_errors
 from training.options import TrainingOptions
+from training.origin import commit, typed_command
 from training.recipe import RECIPE, Recipe
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets every start with a page of hints
@@ -37,6 +37,7 @@ app.command()(explore)
 app.command()(report)
 app.command()(check)
 app.command()(ablate)
+app.command()(crisis)
 app.command()(compare)
 app.command()(votes)
 _DEFAULTS = TrainingOptions()
@@ -130,8 +131,8 @@ def train(
             "licences": gathering.licences,
             "plain_text": None if text is None else text.name,
             "aihub": dict(gathering.aihub),
-            "command": _command(),
-            "commit": _commit(),
+            "command": typed_command(),
+            "commit": commit(),
         }
         card = run(
             options,
@@ -200,17 +201,6 @@ def split(
             lines = [json.dumps({"turns": conversation.turns}, ensure_ascii=False) + "\n" for conversation in part]
             path.write_text("".join(lines), encoding="utf-8")
             print(f"{path}: {len(part)} conversations")
-
-
-def _command() -> str:
-    """The command as typed, with folders outside of the project reduced to their names."""
-    words = [Path(word).name if Path(word).is_absolute() or word.startswith("..") else word for word in sys.argv[1:]]
-    return "python -m training " + shlex.join(words)
-
-
-def _commit() -> str:
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
-    return asked.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

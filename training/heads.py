@@ -6,6 +6,7 @@ from keras import ops
 
 from model.emotions import CODES
 from model.heads import Heads
+from model.letters import PLACES
 from model.tokenizer import BOT, END, PAD
 
 Tensor = keras.KerasTensor
@@ -50,13 +51,13 @@ class ClassifierHeads(keras.layers.Layer):
         """What a checkpoint keeps of them: both, or where one has no weight, neither."""
         if not (self.emotion_weight and self.crisis_weight):
             return None
-        return Heads.from_arrays(
-            {
-                f"{head.name}/{variable.name}": ops.convert_to_numpy(variable)
-                for head in (self.emotion, self.crisis)
-                for variable in head.weights
-            }
-        )
+        arrays = {
+            f"{head.name}/{variable.name}": ops.convert_to_numpy(variable)
+            for head in (self.emotion, self.crisis)
+            for variable in head.weights
+        }
+        # What a message's letters add is not learned here: ``training.crisis`` fits the second head once more.
+        return Heads.from_arrays({**arrays, "crisis/letters": np.zeros(PLACES, "float32")})
 
     def begin_from(self, heads: Heads) -> None:
         """Put in what ``learned`` gave."""

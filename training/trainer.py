@@ -15,6 +15,7 @@ from model.config import ModelConfig, preset
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
 from training.batches import Batch, Example, bucketed, examples, message_example
+from training.crisis import fit_crisis
 from training.curves import draw_curves
 from training.denoising import restoration
 from training.evaluation import hits_at_1, likelihood, shuffled
@@ -114,7 +115,8 @@ def train(
     # The card of the epoch that was kept tells the whole run, what came after it included.
     kept = load_checkpoint(out / "checkpoint")
     card = {**kept.card, "epochs": progress["epochs"]}
-    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True, heads=kept.heads)
+    heads = kept.heads and fit_crisis(kept, mixture, options.seed)
+    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
     return card
 
 

@@ -10,14 +10,13 @@ from keras import ops
 from model.dialogue import source_ids
 from model.emotions import CODES, GROUPS
 from model.engine import Engine
-from model.heads import Heads, Understanding, newest_turn_mean, understandings
+from model.heads import ALARM, Heads, Understanding, newest_turn_mean, understandings
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
 from training.batches import padded
 from training.labels import OWN_SOURCES, UNKNOWN, crisis_label, emotion_label
 from training.mixture import Mixture
 
-CRISIS = 0.5  # the probability from which on the head alone would call it one
 _BATCH = 64
 _GROUP_SIZE = len(CODES) // len(GROUPS)
 
@@ -59,18 +58,26 @@ def learned_understanding(
     transformer: Transformer, heads: Heads, tokenizer: Tokenizer, messages: Sequence[Labelled]
 ) -> Figures:
     """The figures of what has been learned so far."""
-    sources = [source_ids(tokenizer, [message.text], transformer.config.max_source) for message in messages]
-    said: list[Understanding] = []
-    for start in range(0, len(sources), _BATCH):
-        source = padded(sources[start : start + _BATCH])
-        memory, _ = transformer.encode(source)
-        memory = ops.convert_to_numpy(ops.cast(memory, "float32"))
-        said += understandings(heads, newest_turn_mean(memory, source))
+    texts = [message.text for message in messages]
+    said = understandings(heads, newest_turn_means(transformer, tokenizer, texts), texts)
     return understanding_figures(said, messages)
 
 
+def newest_turn_means(transformer: Transformer, tokenizer: Tokenizer, texts: Sequence[str]) -> np.ndarray:
+    """What the heads read of each text, read alone: ``(texts, d_model)``, float32."""
+    sources = [source_ids(tokenizer, [text], transformer.config.max_source) for text in texts]
+    means = np.zeros((len(texts), transformer.config.d_model), "float32")
+    order = sorted(range(len(texts)), key=lambda index: len(sources[index]))
+    for start in range(0, len(order), _BATCH):
+        batch = order[start : start + _BATCH]
+        source = padded([sources[index] for index in batch])
+        memory, _ = transformer.encode(source)
+        means[batch] = newest_turn_mean(ops.convert_to_numpy(ops.cast(memory, "float32")), source)
+    return means
+
+
 def understanding_figures(
-    said: Sequence[Understanding], messages: Sequence[Labelled], threshold: float = CRISIS
+    said: Sequence[Understanding], messages: Sequence[Labelled], threshold: float = ALARM
 ) -> Figures:
     """Macro-F1 over the six groups and over the sixty emotions, and the crisis head's precision and recall.
 

@@ -13,10 +13,10 @@ from time import process_time
 
 import pytest
 
-from bot.care import speaks_of_danger
 from bot.crisis import speaks_of_crisis, stays_in_danger
 from model.checkpoint import PRETRAINED
 from model.engine import load_engine
+from model.heads import ALARM
 from training.corpus import read_own
 from training.corpus.own import Family, fill
 from training.mixture import Mixture
@@ -117,7 +117,7 @@ def hears() -> Callable[[list[str]], list[bool]]:
 
     def listen(texts: list[str]) -> list[bool]:
         said = [each for start in range(0, len(texts), 64) for each in engine.understand(texts[start : start + 64])]
-        return [speaks_of_crisis(text) or speaks_of_danger(each.crisis) for text, each in zip(texts, said, strict=True)]
+        return [speaks_of_crisis(text) or each.crisis >= ALARM for text, each in zip(texts, said, strict=True)]
 
     return listen
 

@@ -31,7 +31,7 @@ def test_its_mean_takes_in_neither_history_nor_padding() -> None:
 
 
 def test_probabilities_add_up_and_the_likeliest_is_named() -> None:
-    for said in understandings(random_heads(16), RNG.normal(size=(5, 16))):
+    for said in understandings(random_heads(16), RNG.normal(size=(5, 16)), ["배고파"] * 5):
         assert sum(said.groups.values()) == pytest.approx(1)
         assert tuple(said.groups) == GROUPS
         assert said.emotion in CODES and 1 / 60 < said.probability <= said.groups[GROUPS[int(said.emotion[1]) - 1]]
@@ -41,7 +41,7 @@ def test_probabilities_add_up_and_the_likeliest_is_named() -> None:
 def test_large_logits_do_not_overflow() -> None:
     heads = random_heads(16, scale=1e4)
     with np.errstate(all="raise", under="ignore"):
-        (said,) = understandings(heads, np.ones((1, 16)))
+        (said,) = understandings(heads, np.ones((1, 16)), [""])
     assert isinstance(said, Understanding) and np.isfinite([said.probability, said.crisis]).all()
 
 

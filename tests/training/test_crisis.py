@@ -1,0 +1,93 @@
+"""The second fit of the crisis head, on a model of the smallest size."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from model.checkpoint import Checkpoint
+from model.heads import ALARM, Heads, crisis_probabilities, head_shapes
+from model.tokenizer import Tokenizer
+from model.transformer import Transformer
+from tests.training.conftest import tiny
+from training.corpus import Conversation
+from training.corpus.messages import Message
+from training.crisis import MISTAKEN, fit_crisis, ordinary_turns
+from training.mixture import Mixture
+from training.understanding import newest_turn_means
+
+GRAVE = ["죽고 싶어", "살기 싫다", "사라지고 싶어", "다 끝내고 싶어", "나 없어도 되잖아"]
+LIGHT = ["배고파", "졸려", "오늘 비 온다", "시험 끝났다", "심심해", "집에 가고 싶어", "커피 마실래"]
+ENDINGS = ["", " 진짜", " 요즘", "ㅠㅠ", " 정말로", " 그냥", " 자꾸", " 오늘", " 이제", " 너무"]
+
+
+@pytest.fixture(scope="module")
+def mixture() -> Mixture:
+    return Mixture(
+        conversations=[
+            Conversation(source="songys_chatbot", group=f"{text}{ending}{n}", turns=(f"{text}{ending} {n}", "네."))
+            for text in LIGHT
+            for ending in ENDINGS
+            for n in range(8)
+        ],
+        families=[],
+        messages=[Message(text + ending, crisis=True, form="own_direct") for text in GRAVE for ending in ENDINGS],
+    )
+
+
+@pytest.fixture(scope="module")
+def checkpoint(mixture: Mixture) -> Checkpoint:
+    keras.utils.set_random_seed(0)
+    tokenizer = Tokenizer.train([*mixture.words(0), *GRAVE], 300)
+    config = replace(tiny(), vocabulary_size=tokenizer.size)
+    rng = np.random.default_rng(0)
+    heads = Heads.from_arrays(
+        {name: rng.normal(size=shape).astype("float32") for name, shape in head_shapes(config.d_model).items()}
+    )
+    return Checkpoint(config, tokenizer, Transformer(config).named_weights(), {}, "0" * 12, heads)
+
+
+def sureness(checkpoint: Checkpoint, heads: Heads, texts: list[str]) -> np.ndarray:
+    transformer = Transformer(checkpoint.config)
+    transformer.set_named_weights(checkpoint.weights)
+    return crisis_probabilities(heads, newest_turn_means(transformer, checkpoint.tokenizer, texts), texts)
+
+
+@pytest.fixture(scope="module")
+def fitted(checkpoint: Checkpoint, mixture: Mixture) -> Heads:
+    return fit_crisis(checkpoint, mixture, seed=1)
+
+
+def test_it_hears_what_it_has_not_read(checkpoint: Checkpoint, fitted: Heads) -> None:
+    unheard = ["죽고 싶다고 했잖아", "이제 살기가 싫어", "사라지고 싶은 밤"]
+    ordinary = ["배고픈데 뭐 먹지", "커피 마시고 싶어", "비 온다며"]
+    assert sureness(checkpoint, fitted, unheard).min() > sureness(checkpoint, fitted, ordinary).max()
+
+
+def test_its_alarm_goes_off_for_one_ordinary_message_in_a_hundred(
+    checkpoint: Checkpoint, fitted: Heads, mixture: Mixture
+) -> None:
+    ordinary = ordinary_turns(mixture, "validation")
+    assert len(ordinary) > 10
+    mistaken = int((sureness(checkpoint, fitted, ordinary) > ALARM + 1e-3).sum())
+    assert mistaken <= MISTAKEN * len(ordinary) + 1
+
+
+def test_the_emotion_head_stays_as_it_was(checkpoint: Checkpoint, fitted: Heads) -> None:
+    assert checkpoint.heads is not None
+    assert fitted.emotion is checkpoint.heads.emotion
+
+
+def test_the_same_seed_fits_the_same(checkpoint: Checkpoint, fitted: Heads, mixture: Mixture) -> None:
+    again = fit_crisis(checkpoint, mixture, seed=1)
+    np.testing.assert_allclose(again.letters, fitted.letters, atol=1e-5)
+
+
+def test_without_examples_of_both_nothing_changes(checkpoint: Checkpoint, mixture: Mixture) -> None:
+    assert fit_crisis(checkpoint, replace(mixture, messages=[]), seed=1) is checkpoint.heads
+
+
+def test_a_checkpoint_without_heads_is_refused(checkpoint: Checkpoint, mixture: Mixture) -> None:
+    with pytest.raises(ValueError, match="no heads"):
+        fit_crisis(replace(checkpoint, heads=None), mixture, seed=1)

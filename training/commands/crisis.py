@@ -1,0 +1,50 @@
+"""``python -m training crisis``: fit a checkpoint's crisis head anew."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.faults import clear_errors
+from training.options import TrainingOptions
+from training.origin import commit, typed_command
+from training.recipe import RECIPE, Recipe
+
+
+def crisis(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder; it is replaced.")],
+    public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
+    recipe: Annotated[Path, typer.Option(help="What is mixed.", show_default="recipe.toml")] = RECIPE,
+    seed: Annotated[int, typer.Option()] = TrainingOptions.seed,
+) -> None:
+    """Fit the head that hears of suicide and self-harm anew, as `train` does at its end; nothing else changes."""
+    from model.checkpoint import load_checkpoint, save_checkpoint
+    from model.engine import load_engine
+    from training.corpus.gathering import gather
+    from training.corpus.messages import read_messages
+    from training.crisis import fit_crisis
+    from training.mixture import Mixture
+    from training.understanding import engine_understanding, held_out_messages
+
+    with clear_errors():
+        kept = load_checkpoint(checkpoint)
+        if kept.heads is None:
+            raise typer.BadParameter("this checkpoint has no heads: its encoder has not learned to hear of a crisis")
+        gathered = gather(public, data or [])
+        mixture = Mixture(
+            conversations=gathered.conversations,
+            families=gathered.families,
+            messages=read_messages(),
+            recipe=Recipe.read(recipe),
+        ).cleaned()
+        print("fitting: about a minute", file=sys.stderr)
+        heads = fit_crisis(kept, mixture, seed)
+        card = {
+            **kept.card,
+            "crisis_head": {"command": typed_command(), "commit": commit(), "messages": len(mixture.messages)},
+        }
+        save_checkpoint(checkpoint, kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
+    figures = engine_understanding(load_engine(checkpoint), held_out_messages(mixture, "validation"))
+    print(f"validation: precision {figures['crisis_precision']}, recall {figures['crisis_recall']}")
