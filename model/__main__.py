@@ -49,7 +49,7 @@ class Method(StrEnum):
 @app.command()
 def info(
     checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Instead of a checkpoint: original, default or small.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Instead of a checkpoint: original, default or large.")] = None,
 ) -> None:
     """Print a model's shape and number of parameters as JSON, and a checkpoint's card."""
     from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, parameters

@@ -46,7 +46,7 @@ _DEFAULTS = TrainingOptions()
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there goes on.")],
-    preset: Annotated[str, typer.Option(help="Shape of the model: default, small or original.")] = _DEFAULTS.preset,
+    preset: Annotated[str, typer.Option(help="Shape of the model: default, large or original.")] = _DEFAULTS.preset,
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
     aihub: Annotated[

@@ -80,7 +80,7 @@ def _options(name: str, size: int) -> TrainingOptions:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--preset", default="small")
+    parser.add_argument("--preset", default="default")
     parser.add_argument("--steps", type=int, default=40, help="batches of each way")
     parser.add_argument("--batch-size", type=int, default=48)
     keras.utils.set_random_seed(0)

@@ -15,8 +15,8 @@ def test_the_original_has_the_students_number_of_parameters() -> None:
     assert parameters(preset("original")) == 41_606_908
 
 
-def test_the_default_is_small() -> None:
-    assert parameters(preset("default")) < 20_000_000
+def test_the_default_is_small_and_the_large_one_is_not_the_original() -> None:
+    assert parameters(preset("default")) < parameters(preset("large")) < 20_000_000
 
 
 @pytest.mark.parametrize(

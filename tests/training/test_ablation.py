@@ -14,7 +14,7 @@ from training.recipe import Recipe, RecipeError
 
 def test_the_plan_that_ships_has_the_original_and_one_change_each() -> None:
     runs = {run.name: run for run in read_plan(PLAN)}
-    small, original = runs.pop("small"), runs.pop("original")
+    default, original = runs.pop("default"), runs.pop("original")
     assert (original.options.preset, original.options.schedule, original.options.label_smoothing) == (
         "original",
         "noam",
@@ -23,8 +23,8 @@ def test_the_plan_that_ships_has_the_original_and_one_change_each() -> None:
     assert original.recipe.exchanges == "first"
     assert len(runs) >= 8
     for run in runs.values():
-        assert (run.options, run.recipe) != (small.options, small.recipe)
-        assert run.options.epochs == small.options.epochs
+        assert (run.options, run.recipe) != (default.options, default.recipe)
+        assert run.options.epochs == default.options.epochs
 
 
 @pytest.mark.parametrize(
