@@ -20,7 +20,7 @@ class Decoding:
     temperature: float = 0.8  # sample
     candidates: int = 4  # beam: so many of what it found are ranked anew (see model.rerank); at most beam_size
     genericness: float = 0.0  # beam: λ, how much being likely after anything counts against a reply
-    no_repeat_ngram: int = 3  # no sequence of so many tokens is written twice; 0 allows it
+    no_repeat_ngram: int = 2  # no sequence of so many tokens is written twice; 0 allows it
 
     def __post_init__(self) -> None:
         """Refuse what no engine can do."""

@@ -5,7 +5,7 @@ A search ranks by probability alone, and what is likely after anything at all (�
 common, which ranks by mutual information:
 
     worth = (log P(reply | conversation) - λ log P(reply | nothing)) / tokens ** length_penalty
-            - REPETITION * share of words that were there before - SHORTNESS * tokens lacking to SHORTEST
+            - REPETITION * share of words that begin as one before them - SHORTNESS * tokens lacking to SHORTEST
 """
 
 import re
@@ -18,6 +18,8 @@ REPETITION = 2.0  # nats, were every word a repeated one
 SHORTNESS = 0.1  # nats for each token
 SHORTEST = 4  # tokens with [END]; a reply that is shorter says hardly more than 네
 
+_SENTENCE_END = re.compile(r"[.?!]")
+_WORD = re.compile(r"\w{2,}")
 _INSIGNIFICANT = re.compile(r"[\W_]+")
 _FIT, _SAID_BEFORE, _PARROTED, _BLANK = range(4)
 
@@ -48,12 +50,26 @@ def rank(candidates: Sequence[Candidate], turns: Sequence[str], decoding: Decodi
 def worth(candidate: Candidate, decoding: Decoding) -> float:
     """The score above."""
     informative = candidate.log_probability - decoding.genericness * candidate.neutral
-    words = candidate.text.split()
-    repeated = sum(
-        word in words[:place] or (place > 0 and word.startswith(words[place - 1])) for place, word in enumerate(words)
-    ) / max(len(words), 1)  # 마음에 마음에, and 발표 발표를
     lacking = max(SHORTEST - candidate.tokens - 1, 0)
-    return informative / (candidate.tokens + 1) ** decoding.length_penalty - REPETITION * repeated - SHORTNESS * lacking
+    return (
+        informative / (candidate.tokens + 1) ** decoding.length_penalty
+        - REPETITION * _repeated(candidate.text)
+        - SHORTNESS * lacking
+    )
+
+
+def _repeated(text: str) -> float:
+    """The share of words that begin as one before them in the same sentence: 발표 발표를, 병원은 병원이면.
+
+    People do so in one reply of seventy, and a small model in one of ten.
+    """
+    words = repeated = 0
+    for sentence in _SENTENCE_END.split(text):
+        before = set[str]()
+        for word in _WORD.findall(sentence):
+            words, repeated = words + 1, repeated + (word[:2] in before)
+            before.add(word[:2])
+    return repeated / max(words, 1)
 
 
 def _fault(text: str, turns: Sequence[str]) -> int:

@@ -51,8 +51,8 @@ def train(
     """Train until ``options.epochs`` are done or relevance has stopped improving; go on where a killed run stopped.
 
     ``out/checkpoint`` holds the most relevant epoch so far, ``out/curves.png`` the curves, ``out/state.safetensors``
-    what a restart needs. The same options and corpus give the same weights, killed and resumed or not, up to the
-    rounding of sums that several cores share. With ``begin_from`` the weights, the shape and the tokenizer are those of
+    what a restart needs. The same options and corpus give the same weights on the same machine, bit for bit, killed and
+    resumed or not. With ``begin_from`` the weights, the shape and the tokenizer are those of
     that checkpoint at first, and its card stands on the new one's.
 
     Returns:

@@ -52,6 +52,9 @@ def test_what_reads_the_same_is_there_once() -> None:
 def test_stammering_and_single_words_lose_a_little() -> None:
     plain, doubled = Candidate("발표를 잘하셨군요.", 5, -6.0), Candidate("발표 발표를 하셨군요.", 5, -6.0)
     assert worth(doubled, BEAM) < worth(plain, BEAM)
+    again = Candidate("병원은 병원이면 되지요.", 5, -6.0)
+    apart = Candidate("병원에 가셨군요. 병원은 멀어요?", 5, -6.0)
+    assert worth(again, BEAM) < worth(apart, BEAM) == worth(plain, BEAM)
     assert worth(Candidate("네", 1, -1.0), BEAM) < -0.5
 
 
