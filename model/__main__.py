@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from model.options import Decoding, DecodingError
+
 if TYPE_CHECKING:
     from model.engine import EngineReply, Understanding
 
@@ -21,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+_DEFAULTS = Decoding()
 
 
 class EngineChoice(StrEnum):
@@ -80,14 +83,18 @@ def reply(
     engine: Annotated[EngineChoice, typer.Option(help="What decodes.")] = EngineChoice.ctranslate2,
     compute_type: Annotated[str | None, typer.Option(help="CTranslate2's; int8 by default.")] = None,
     method: Annotated[Method, typer.Option(help="How the reply is searched for.")] = Method.beam,
-    beam_size: Annotated[int, typer.Option(help="Prefixes kept (beam).")] = 4,
-    length_penalty: Annotated[float, typer.Option(help="log P / tokens ** PENALTY (beam).")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="Probability kept (sample).")] = 0.9,
-    temperature: Annotated[float, typer.Option(help="Above 1 bolder, below 1 safer (sample).")] = 0.8,
-    no_repeat_ngram: Annotated[int, typer.Option(help="Tokens in a row never written twice; 0: allowed.")] = 3,
-    max_tokens: Annotated[int, typer.Option(help="Longest reply in tokens.")] = 64,
+    beam_size: Annotated[int, typer.Option(help="Prefixes kept (beam).")] = _DEFAULTS.beam_size,
+    length_penalty: Annotated[float, typer.Option(help="log P / tokens ** PENALTY (beam).")] = _DEFAULTS.length_penalty,
+    top_p: Annotated[float, typer.Option(help="Probability kept (sample).")] = _DEFAULTS.top_p,
+    temperature: Annotated[float, typer.Option(help="Above 1 bolder, below 1 safer (sample).")] = _DEFAULTS.temperature,
+    no_repeat_ngram: Annotated[
+        int, typer.Option(help="Tokens in a row never written twice; 0: allowed.")
+    ] = _DEFAULTS.no_repeat_ngram,
+    max_tokens: Annotated[int, typer.Option(help="Longest reply in tokens.")] = _DEFAULTS.max_tokens,
     candidates: Annotated[int | None, typer.Option(min=1, help="Print so many of what the beam found.")] = None,
-    genericness: Annotated[float, typer.Option(help="How much being likely after anything counts (beam).")] = 0.0,
+    genericness: Annotated[
+        float, typer.Option(help="How much being likely after anything counts (beam).")
+    ] = _DEFAULTS.genericness,
     emotion: Annotated[bool, typer.Option("--emotion", help="Print first what the message feels like.")] = False,
     seed: Annotated[int | None, typer.Option(help="Makes sampling repeatable.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
@@ -102,7 +109,6 @@ def reply(
     """
     from model.checkpoint import PRETRAINED, CheckpointError
     from model.engine import load_engine
-    from model.options import Decoding, DecodingError
 
     try:
         decoding = Decoding(
@@ -182,7 +188,6 @@ def explain(
         from model.dialogue import fill_names
         from model.engine import load_engine
         from model.explain.explanation import explain as look_into
-        from model.options import Decoding
 
         kept = load_checkpoint(folder)
         decoding = Decoding(max_tokens=min(Decoding().max_tokens, kept.config.max_target))
