@@ -63,7 +63,7 @@ def reply_faults(reply: str, kind: str) -> Iterator[str]:
 
 def dialogue_faults(dialogue: Conversation) -> Iterator[Fault]:
     """What is wrong with one dialogue."""
-    name = dialogue.group.removeprefix("dialogue:")
+    name = dialogue.name
     yield from (Fault(name, what) for what in _label_faults(dialogue.kind, dialogue.emotion))
     if not 1 <= len(dialogue.turns) // 2 <= _MOST_EXCHANGES:
         yield Fault(name, f"{len(dialogue.turns) // 2} exchanges, not 1 to {_MOST_EXCHANGES}")
@@ -112,9 +112,7 @@ def corpus_faults(dialogues: Iterable[Conversation], families: Iterable[Family],
     rng = random.Random(seed)
     faults = [fault for dialogue in dialogues for fault in dialogue_faults(dialogue)]
     faults += [fault for family in families for fault in family_faults(family, rng)]
-    names = Counter(
-        [dialogue.group.removeprefix("dialogue:") for dialogue in dialogues] + [each.id for each in families]
-    )
+    names = Counter([dialogue.name for dialogue in dialogues] + [family.id for family in families])
     faults += [Fault(name, "the name stands twice") for name, times in names.items() if times > 1]
     replies = Counter(turns for dialogue in dialogues if len(turns := dialogue.turns[1::2]) > 1)
     faults += [

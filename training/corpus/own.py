@@ -82,7 +82,8 @@ def _dialogue(record: dict[str, Any], where: str) -> Conversation:
         turns = tuple(turn[side].strip() for turn in record["turns"] for side in ("user", "bot"))
         return Conversation(
             source="dialogues",
-            group=f"dialogue:{record['id']}",
+            group=f"dialogue:{record.get('story', record['id'])}",
+            name=record["id"],
             turns=turns,
             kind=record["kind"],
             emotion=record.get("emotion"),

@@ -10,7 +10,7 @@ from training.corpus.faults import corpus_faults, dialogue_faults, family_faults
 from training.corpus.own import Exchanges, Family
 
 TALK = Conversation(
-    source="dialogues", group="dialogue:D-1", kind="emotion", emotion="E21",
+    source="dialogues", group="dialogue:D-1", name="D-1", kind="emotion", emotion="E21",
     turns=("시험 망했어", "시험이 뜻대로 안 됐군요. 무슨 과목이에요?"),
 )  # fmt: skip
 FAMILY = Family(

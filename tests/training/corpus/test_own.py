@@ -62,10 +62,20 @@ def test_a_digit_takes_the_particle_of_its_reading() -> None:
 
 def test_what_ships_is_whole() -> None:
     dialogues, families = read_own()
-    assert len(dialogues) >= 989
-    assert len(families) >= 1153
-    groups = [dialogue.group for dialogue in dialogues] + [family.id for family in families]
-    assert len(groups) == len(set(groups))
+    assert len(dialogues) >= 4_162
+    assert len(families) >= 1_829
+    names = [dialogue.name for dialogue in dialogues] + [family.id for family in families]
+    assert len(names) == len(set(names))
+
+
+def test_dialogues_that_tell_one_story_are_one_group(tmp_path: Path) -> None:
+    talk = {"kind": "smalltalk", "emotion": None, "turns": [{"user": "붙었어", "bot": "축하해요."}]}
+    for name, story in (("a", "R-1"), ("b", "R-1"), ("c", None)):
+        record = {**talk, "id": f"R-1{name}", **({"story": story} if story else {})}
+        write(tmp_path, record, f"dialogues-{name}.jsonl")
+    first, second, third = read_own(tmp_path)[0]
+    assert first.group == second.group != third.group
+    assert [first.name, second.name] == ["R-1a", "R-1b"]
 
 
 def test_every_reply_that_ships_is_polite_and_has_no_slot_left() -> None:
