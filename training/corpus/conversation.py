@@ -12,9 +12,10 @@ class Conversation:
     """Turns ``(user, bot, user, bot, …)``, and what must never be parted.
 
     ``group`` names what goes to training, validation or test as a whole: a family, a dialogue or several that tell one
-    story, or all pairs that share one reply. ``name`` is the record's own, where it has one. Bot turns may hold ``<owner>`` and ``<bot>``. The first ``context`` turns are only that: nothing is
-    learned of how to say them. ``emotion`` is one of the codes E10–E69; ``situation``, ``age`` and ``gender`` are
-    Korean words (가족관계, 청년, 여성) about the person who speaks, where the source tells.
+    story, or all pairs that share one reply. ``name`` is the record's own, where it has one. Bot turns may hold
+    ``<owner>`` and ``<bot>``. The first ``context`` turns are only that: nothing is learned of how to say them.
+    ``emotion`` is one of the codes E10–E69; ``situation``, ``age`` and ``gender`` are Korean words (가족관계, 청년,
+    여성) about the person who speaks, where the source tells.
     """
 
     source: str
