@@ -72,6 +72,7 @@ def _messages(mixture: Mixture, seed: int) -> Iterator[tuple[str, int]]:
         for talk in mixture.epoch(seed, number):
             yield from ((text, label) for text, label in _turns(talk) if label >= 0)
         yield from ((message.text, int(message.crisis)) for message in mixture.epoch_messages(seed, number))
+    yield from ((message.text, int(message.crisis)) for message in mixture.messages_of("train"))
 
 
 def _turns(talk: Conversation) -> list[tuple[str, int]]:

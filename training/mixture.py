@@ -79,11 +79,12 @@ class Mixture:
         return [self._typed(conversation, rng) for conversation in told]
 
     def epoch_messages(self, seed: int, number: int) -> list[Message]:
-        """The training messages of epoch ``number``: every one, some of them typed carelessly."""
+        """The training messages of epoch ``number``, some of them typed carelessly."""
         rng = random.Random(f"{seed}/{number}/messages")
         return [
             replace(message, text=as_typed(message.text, rng)) if rng.random() < self.recipe.typing_noise else message
             for message in self.messages_of("train")
+            for _ in range(_times(self.recipe.repeats.get("messages", 1), rng))
         ]
 
     def messages_of(self, split: Split) -> list[Message]:

@@ -3,6 +3,7 @@
 import itertools
 
 from training.corpus import Conversation, read_own
+from training.corpus.messages import Message
 from training.mixture import Mixture, split_of
 from training.recipe import Recipe
 
@@ -59,6 +60,16 @@ def test_a_source_is_repeated_as_told() -> None:
     assert len(Mixture(conversations=[pair], families=[], recipe=Recipe(repeats={"few": 3})).epoch(0, 1)) == 3
     half = Mixture(conversations=[pair] * 1_000, families=[], recipe=Recipe(repeats={"few": 0.5}))
     assert 400 < len(half.epoch(0, 1)) < 600
+
+
+def test_messages_without_a_reply_are_a_source_as_well() -> None:
+    messages = [Message(f"사라지고 싶어 {number}", crisis=True, form="own_veiled") for number in range(1_000)]
+    recipe = Recipe(repeats={"messages": 0.5}, typing_noise=1)
+    half = Mixture(conversations=[], families=[], messages=messages, recipe=recipe)
+    epoch = half.epoch_messages(0, 1)
+    assert 400 < len(epoch) < 520
+    assert epoch == half.epoch_messages(0, 1) != half.epoch_messages(0, 2)
+    assert len({message.text for message in epoch} - {message.text for message in messages}) > 100  # typed carelessly
 
 
 def test_a_kind_of_families_is_drawn_as_often_as_told() -> None:
