@@ -2,7 +2,7 @@
 
 While the Transformer is trained the head shapes the encoder. Then the encoder stands still, and what is left is a small
 convex problem: weights for the encoder's mean and for the message's letters (``model.letters``), since the two err
-differently. It takes a minute, so it can be done again whenever there are more messages to learn from.
+differently. It takes minutes, so it can be done again whenever there are more messages to learn from.
 """
 
 import random

@@ -17,7 +17,7 @@ from training.batches import padded
 from training.labels import OWN_SOURCES, UNKNOWN, crisis_label, emotion_label
 from training.mixture import Mixture
 
-_BATCH = 64
+_BATCH = 256
 _GROUP_SIZE = len(CODES) // len(GROUPS)
 
 Figures = dict[str, float | int | None]

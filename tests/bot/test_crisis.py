@@ -1,8 +1,9 @@
 """Whom the help line is named to, measured on messages written by hand.
 
-`crisis/development.jsonl`, on which the lexicon was written; `held-out.jsonl`, by the same hands; `threshold.jsonl`, on
-which it was looked at where to believe the encoder's head; and `independent.jsonl`, by another hand that had seen nothing
-of all this, without the lines that came out like one of the training messages. The last is the honest measure.
+`crisis/development.jsonl`, on which the lexicon was written; `held-out.jsonl`, by the same hands; `independent-a.jsonl`
+and `independent-b.jsonl`, by two others who had seen nothing of all this, without the lines that came out like one of the
+training messages. The last two are the honest measure. (On b it was once looked at how sure an earlier head had to be;
+now ordinary talk alone sets that, in `training.crisis`.)
 """
 
 import itertools
@@ -122,16 +123,19 @@ def hears() -> Callable[[list[str]], list[bool]]:
     return listen
 
 
-def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(hears: Callable[[list[str]], list[bool]]) -> None:
-    crisis = [str(message["text"]) for message in messages("independent") if message["crisis"]]
-    contrast = [str(message["text"]) for message in messages("independent") if not message["crisis"]]
-    idioms = [str(message["text"]) for message in messages("independent") if message["form"] == "idiom"]
+@pytest.mark.parametrize("name", ["independent-a", "independent-b"])
+def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(
+    name: str, hears: Callable[[list[str]], list[bool]]
+) -> None:
+    crisis = [str(message["text"]) for message in messages(name) if message["crisis"]]
+    contrast = [str(message["text"]) for message in messages(name) if not message["crisis"]]
+    idioms = [str(message["text"]) for message in messages(name) if message["form"] == "idiom"]
     alone = sum(map(speaks_of_crisis, crisis)) / len(crisis)
     together = sum(hears(crisis)) / len(crisis)
-    assert together >= alone + 0.2
-    assert together >= 0.72
-    assert sum(hears(contrast)) <= 0.12 * len(contrast)
-    assert sum(hears(idioms)) <= 0.1 * len(idioms)
+    assert together >= alone + 0.4
+    assert together >= 0.92
+    assert sum(hears(contrast)) <= 0.13 * len(contrast)
+    assert sum(hears(idioms)) <= 0.14 * len(idioms)
 
 
 def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:

@@ -39,7 +39,7 @@ def crisis(
             messages=read_messages(),
             recipe=Recipe.read(recipe),
         ).cleaned()
-        print("fitting: about a minute", file=sys.stderr)
+        print("fitting: a few minutes", file=sys.stderr)
         heads = fit_crisis(kept, mixture, seed)
         card = {
             **kept.card,
