@@ -1,6 +1,7 @@
 """``python -m training`` as a user runs it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,14 @@ def test_check_names_every_slip_and_the_record_it_stands_in(tmp_path: Path) -> N
     assert ran.returncode == 1
     assert "D-1: not a polite ending: 안녕, 반가워" in ran.stdout
     assert ran.stdout.splitlines()[-1].startswith("1 dialogues, 0 families")
+
+
+def test_a_crisis_head_is_fitted_only_where_there_is_one(tmp_path: Path) -> None:
+    bare = shutil.copytree(PRETRAINED, tmp_path / "bare")
+    (bare / "heads.safetensors").unlink()
+    ran = run("crisis", str(bare))
+    assert ran.returncode == 2
+    assert "no heads" in ran.stderr and "Traceback" not in ran.stderr
 
 
 def test_a_run_that_no_plan_or_recipe_has_is_refused(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ def crisis(
     with clear_errors():
         kept = load_checkpoint(checkpoint)
         if kept.heads is None:
-            raise typer.BadParameter("this checkpoint has no heads: its encoder has not learned to hear of a crisis")
+            raise typer.BadParameter(
+                "this checkpoint has no heads: train it with --crisis-weight", param_hint="CHECKPOINT"
+            )
         gathered = gather(public, data or [])
         mixture = Mixture(
             conversations=gathered.conversations,
