@@ -63,8 +63,8 @@ def forecast(model: keras.Model, batches: Sequence[Batch], left: float) -> Forec
 
 
 def _odd(batch: Batch) -> Batch:
-    """A batch of a shape that never comes again, since lengths are padded to an even number: one row, one column."""
-    return Batch(batch.source[:1, :1], batch.target[:1, :1], batch.label[:1, :1], batch.emotion[:1], batch.crisis[:1])
+    """A batch of a shape that never comes again, since lengths are padded to multiples of four: one row of three."""
+    return Batch(batch.source[:1, :3], batch.target[:1, :3], batch.label[:1, :3], batch.emotion[:1], batch.crisis[:1])
 
 
 def _size(batch: Batch) -> int:
