@@ -215,7 +215,7 @@ async def test_a_crisis_that_only_the_encoder_hears_is_answered_alike(desk: Desk
         def reply(self, conversations: Sequence[Sequence[str]]) -> list[EngineReply]:
             replies = super().reply(conversations)
             return [
-                replace(reply, crisis=0.99 if "사진" in talk[-1] else 0.5)
+                replace(reply, crisis=0.99 if "사진" in talk[-1] else 0.4)
                 for reply, talk in zip(replies, conversations, strict=True)
             ]
 
