@@ -27,6 +27,8 @@ __all__ = ["Decoding", "Engine", "EngineReply", "Understanding", "load_engine"]
 EngineKind = Literal["ctranslate2", "tensorflow"]
 
 _SEEDS = 2**31 - 1
+_TOGETHER = 16  # messages that the encoder reads at once
+_MOST_LINES = 32  # of a turn that are read each for itself
 
 
 @dataclass(frozen=True)
@@ -111,15 +113,22 @@ class Engine:
             raise ValueError(f"checkpoint {self.checkpoint_hash} has no heads: it has not learned to tell emotions")
         if not messages:
             return []
-        sources = _padded([source_ids(self._tokenizer, [message], self._config.max_source) for message in messages])
-        return understandings(self._heads, newest_turn_mean(self._decoder.encode(sources), sources), messages)
+        rows = [source_ids(self._tokenizer, [message], self._config.max_source) for message in messages]
+        # Alike in length and few at a time: a thousand lines padded to the longest would take a gigabyte, and a minute.
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+        pooled = np.empty((len(rows), self._config.d_model), "float32")
+        for start in range(0, len(order), _TOGETHER):
+            chosen = order[start : start + _TOGETHER]
+            sources = _padded([rows[index] for index in chosen])
+            pooled[chosen] = newest_turn_mean(self._decoder.encode(sources), sources)
+        return understandings(self._heads, pooled, messages)
 
     def _crisis(self, messages: Sequence[str]) -> list[float]:
         """How surely each message, or the line of it of which that is surest, speaks of suicide or self-harm."""
         if self._heads is None:
             return [0.0] * len(messages)
         # Lines sent in a row are one turn, and one of them may be lost in the mean over all.
-        parts = [(index, part) for index, text in enumerate(messages) for part in {text, *text.splitlines()}]
+        parts = [(index, part) for index, text in enumerate(messages) for part in {text, *_lines(text)}]
         heard = [0.0] * len(messages)
         for (index, _), said in zip(parts, self.understand([part for _, part in parts]), strict=True):
             heard[index] = max(heard[index], said.crisis)
@@ -149,6 +158,13 @@ class Engine:
     def _text(self, ids: list[int]) -> str:
         # Bytes that spell no character decode to U+FFFD: better left out than shown.
         return self._tokenizer.decode(ids).replace("\ufffd", "").strip()
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of ``text``; of very many, several together, so that all are heard and nobody waits for it."""
+    lines = text.splitlines()
+    together = -(-len(lines) // _MOST_LINES)
+    return [" ".join(lines[start : start + together]) for start in range(0, len(lines), together or 1)]
 
 
 def load_engine(

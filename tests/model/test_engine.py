@@ -4,11 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, save_checkpoint
 from model.config import preset
-from model.engine import Decoding, load_engine
+from model.engine import Decoding, _lines, load_engine
 from model.tokenizer import Tokenizer
 from training.corpus import read_own
 
@@ -65,6 +66,24 @@ def test_the_most_alarming_line_of_a_turn_is_heard(understanding_folder: Path) -
     [alone, together] = engine.reply([[lines[0]], ["안녕", "반가워요.", turn]])
     assert together.crisis == pytest.approx(most, abs=1e-5)
     assert alone.crisis == pytest.approx(engine.understand([lines[0]])[0].crisis, abs=1e-5)
+
+
+def test_a_thousand_lines_are_heard_whole_but_not_each_by_itself(understanding_folder: Path) -> None:
+    engine = load_engine(understanding_folder, compute_type="float32")
+    read: list[tuple[int, int]] = []
+    encode = engine._decoder.encode
+
+    def watched(sources: np.ndarray) -> np.ndarray:
+        read.append(sources.shape)
+        return encode(sources)
+
+    engine._decoder.encode = watched  # type: ignore[method-assign]
+    lines = [f"{number}번째 줄" for number in range(1000)]
+    engine.reply([["\n".join(lines)]])
+    assert sum(batch for batch, _ in read) <= 40
+    assert max(batch for batch, _ in read) <= 16, "memory does not grow with the lines"
+    assert " ".join(_lines("\n".join(lines))) == " ".join(lines)
+    assert _lines("") == []
 
 
 def test_a_checkpoint_without_heads_does_not_understand(checkpoint_folder: Path) -> None:
