@@ -17,7 +17,9 @@ from keras import ops
 from model.checkpoint import Checkpoint
 from model.heads import ALARM, Heads, Linear, crisis_probabilities
 from model.letters import PLACES, letter_rows
+from model.tokenizer import PAD
 from model.transformer import Transformer
+from training.batches import padded
 from training.corpus import Conversation
 from training.labels import crisis_label
 from training.mixture import Mixture
@@ -31,7 +33,6 @@ _EPOCHS = 5
 _BATCH = 64
 _RATE = 2e-3
 _POSITIVE = 4.0  # weight of a message that does speak of it
-_STEP = 64  # rows of letters are padded up to a multiple of this
 
 
 def fit_crisis(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads:
@@ -51,7 +52,7 @@ def fit_crisis(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads:
     transformer = Transformer(checkpoint.config)
     transformer.set_named_weights(checkpoint.weights)
     means = newest_turn_means(transformer, checkpoint.tokenizer, texts)
-    crisis, letters = _regression(means, [letter_rows(text) for text in texts], labels, seed)
+    crisis, letters = _regression(means, [[place + 1 for place in letter_rows(text)] for text in texts], labels, seed)
     heads = replace(checkpoint.heads, crisis=crisis, letters=letters)
     ordinary = ordinary_turns(mixture, "validation")
     if not ordinary:
@@ -83,7 +84,7 @@ def _turns(talk: Conversation) -> list[tuple[str, int]]:
 def _regression(
     means: np.ndarray, rows: Sequence[list[int]], labels: np.ndarray, seed: int
 ) -> tuple[Linear, np.ndarray]:
-    """Logistic regression on means ``(messages, d_model)`` and rows of letters."""
+    """Logistic regression on means ``(messages, d_model)`` and rows of letters; those from 1, since 0 is padding."""
     centre, scale = means.mean(axis=0), means.std(axis=0) + 1e-6
     keras.utils.set_random_seed(seed)
     model, dense, embedding = _model(means.shape[1])
@@ -93,11 +94,11 @@ def _regression(
         rng.shuffle(order)
         for start in range(0, len(order), _BATCH):
             batch = order[start : start + _BATCH]
-            inputs = [(means[batch] - centre) / scale, _padded([rows[index] for index in batch])]
+            inputs = [(means[batch] - centre) / scale, padded([rows[index] for index in batch])]
             weight = np.where(labels[batch] == 1, _POSITIVE, 1.0)
             model.train_on_batch(inputs, labels[batch][:, None], sample_weight=weight)
     kernel, bias = (ops.convert_to_numpy(variable) for variable in dense.weights)
-    letters = ops.convert_to_numpy(embedding.weights[0])[:PLACES, 0]
+    letters = ops.convert_to_numpy(embedding.weights[0])[1:, 0]
     kernel = kernel / scale[:, None]
     return Linear(kernel, bias - centre @ kernel), letters
 
@@ -105,9 +106,10 @@ def _regression(
 def _model(d_model: int) -> tuple[keras.Model, keras.layers.Dense, keras.layers.Embedding]:
     mean = keras.Input((d_model,))
     rows = keras.Input((None,), dtype="int32")
-    dense = keras.layers.Dense(1, kernel_initializer="zeros")
-    embedding = keras.layers.Embedding(PLACES + 1, 1, embeddings_initializer="zeros")  # the last one is padding
-    real = ops.cast(ops.not_equal(rows, PLACES), "float32")[:, :, None]  # (batch, rows, 1)
+    # In float32 whatever the encoder computes in.
+    dense = keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32")
+    embedding = keras.layers.Embedding(PLACES + 1, 1, embeddings_initializer="zeros", dtype="float32")
+    real = ops.cast(ops.not_equal(rows, PAD), "float32")[:, :, None]  # (batch, rows, 1)
     added = ops.sum(embedding(rows) * real, axis=1) / ops.sqrt(ops.sum(real, axis=1))
     model = keras.Model([mean, rows], dense(mean) + added)
     model.compile(
@@ -116,11 +118,6 @@ def _model(d_model: int) -> tuple[keras.Model, keras.layers.Dense, keras.layers.
         jit_compile=False,
     )
     return model, dense, embedding
-
-
-def _padded(rows: Sequence[list[int]]) -> np.ndarray:
-    longest = -(-max(map(len, rows)) // _STEP) * _STEP
-    return np.array([row + [PLACES] * (longest - len(row)) for row in rows], dtype="int32")
 
 
 def _alarmed(heads: Heads, level: float) -> Heads:

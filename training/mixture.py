@@ -131,8 +131,11 @@ class Mixture:
 
 
 def _exchanges(conversation: Conversation) -> list[Conversation]:
-    """Each exchange as a talk of its own. What is known of the first message is not known of the later ones, and what
-    follows a crisis cannot be told from it: of such a talk there is only the first."""
+    """Each exchange as a talk of its own.
+
+    What is known of the first message is not known of the later ones. Torn from a crisis, nobody can say of these
+    whether they speak of it: of such a talk there is only the first.
+    """
     first, *later = (conversation.turns[index : index + 2] for index in range(0, len(conversation.turns) - 1, 2))
     if conversation.kind == "crisis":
         later = []

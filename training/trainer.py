@@ -52,8 +52,8 @@ def train(
 
     ``out/checkpoint`` holds the most relevant epoch so far, ``out/curves.png`` the curves, ``out/state.safetensors``
     what a restart needs. The same options and corpus give the same weights on the same machine, bit for bit, killed and
-    resumed or not. With ``begin_from`` the weights, the shape and the tokenizer are those of
-    that checkpoint at first, and its card stands on the new one's.
+    resumed or not. With ``begin_from`` the weights, the shape and the tokenizer are those of that checkpoint at first,
+    and its card stands on the new one's.
 
     Returns:
         The card of the checkpoint kept.

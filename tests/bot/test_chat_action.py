@@ -47,5 +47,7 @@ async def test_it_keeps_a_halt_and_reports_one(telegram: TelegramApi, api: BotAp
                 await asyncio.sleep(0)
         typing.start(8)
         typing.start(9)
-        await asyncio.sleep(0.1)
-    assert len(telegram.called("sendChatAction")) == 1
+        async with Typing(api, Pace()) as unaware:
+            unaware.start(10)  # after the two, so they would have been shown before it
+            await telegram.until(lambda: len(telegram.called("sendChatAction")) == 2)
+    assert [call.params["chat_id"] for call in telegram.called("sendChatAction")] == ["7", "10"]
