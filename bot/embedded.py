@@ -182,7 +182,7 @@ def _pointer(data_dir: Path) -> Path:
 def _find_socket(data_dir: Path) -> Path:
     try:
         return Path(_pointer(data_dir).read_text("utf-8"))
-    except FileNotFoundError:
+    except (OSError, UnicodeDecodeError):  # no pointer, no folder, or nothing that we wrote
         return _default_socket(data_dir)
 
 

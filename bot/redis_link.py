@@ -17,12 +17,30 @@ REPLY_LIMIT = LONGEST_WAIT + 5
 CONNECT_LIMIT = 5.0
 RETRIES = 5  # of a call whose connection broke; with the pauses between them, some five seconds
 
+# What the library raises over an address with options that it does not know, or that make no sense.
+_BAD_ADDRESS = (exceptions.RedisError, ValueError, TypeError, LookupError, AttributeError)
+
 
 async def connect(url: str) -> Redis:
     """A client for a server that has just answered; ServerError if none does, or if it refuses us.
 
     Calls are repeated after a broken connection, so each must bear being made twice. Close with `aclose()`.
     """
+    try:
+        redis = _client(url)
+    except _BAD_ADDRESS:
+        raise ServerError("MALBEOT_REDIS_URL: the address is none; look at its options, behind the ?") from None
+    try:
+        await redis.echo("")
+    except (exceptions.RedisError, OSError, *_BAD_ADDRESS) as error:
+        await redis.aclose()
+        # The server's words could quote the address, and with it the password; the kind of fault cannot.
+        kind = type(error.__cause__ or error).__name__
+        raise ServerError(f"MALBEOT_REDIS_URL: the server there refuses us, or does not answer ({kind})") from None
+    return redis
+
+
+def _client(url: str) -> Redis:
     redis = Redis.from_url(
         url,
         decode_responses=True,
@@ -39,13 +57,6 @@ async def connect(url: str) -> Redis:
     )
     pool = redis.connection_pool
     pool.connection_class = type("Connection", (_CancellableConnection, pool.connection_class), {})
-    try:
-        await redis.echo("")
-    except (exceptions.RedisError, OSError) as error:
-        await redis.aclose()
-        # The server's words could quote the address, and with it the password; the kind of fault cannot.
-        kind = type(error.__cause__ or error).__name__
-        raise ServerError(f"MALBEOT_REDIS_URL: the server there refuses us, or does not answer ({kind})") from None
     return redis
 
 

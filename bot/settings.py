@@ -5,9 +5,10 @@ from importlib.util import find_spec
 from os import environ
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as SourceError
 
 from bot.errors import SettingsError
 
@@ -17,7 +18,7 @@ SECRET_FILES = Path("/run/secrets")
 
 def _token(value: SecretStr) -> SecretStr:
     # Also keeps a stray newline or slash out of the URLs that the token becomes part of.
-    if not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", value.get_secret_value()):
+    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", value.get_secret_value()):
         raise ValueError("must look like 123456:ABC…, as BotFather gives it")
     return value
 
@@ -25,13 +26,40 @@ def _token(value: SecretStr) -> SecretStr:
 def _redis_url(value: SecretStr) -> SecretStr:
     if not re.match(r"(redis|rediss|unix)://.", value.get_secret_value()):
         raise ValueError("must begin with redis://, rediss:// or unix://")
+    if not _well_formed(value.get_secret_value()):
+        raise ValueError("must be an address: the host in it, or the port, is none")
     return value
 
 
 def _http_url(value: str) -> str:
-    if not re.match(r"https?://[^/\s]+", value):
+    if not re.fullmatch(r"https?://[^/\s?#]+(/\S*)?", value) or not _well_formed(value) or not urlsplit(value).hostname:
         raise ValueError("must be an http:// or https:// address")
     return value.rstrip("/")
+
+
+def _well_formed(url: str) -> bool:
+    # urllib looks at the port only when it is asked for it; later it would be too late.
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _name(value: str) -> str:
+    # What commands a terminal, and the marks of our own placeholders, are no part of anybody's name.
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029<>]", value):
+        raise ValueError("must be a name in one line, without < and >")
+    return value
+
+
+def _path(value: Path) -> Path:
+    try:
+        usable = b"\0" not in str(value).encode()
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise ValueError("must be a path in UTF-8")
+    return value
 
 
 def _webhook_secret(value: SecretStr) -> SecretStr:
@@ -42,17 +70,21 @@ def _webhook_secret(value: SecretStr) -> SecretStr:
 
 def _listen(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
+    if not re.fullmatch(r"[!-~]+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ValueError("must be host:port")
     return value
 
 
 def _data_dir() -> Path:
     base = environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "malbeot"
+    try:
+        return (Path(base) if base else Path.home() / ".local" / "share") / "malbeot"
+    except RuntimeError:
+        raise SettingsError(f"{PREFIX}DATA_DIR: must be set, as this user has no home folder") from None
 
 
-Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[^\n<>]+$")]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=32), AfterValidator(_name)]
+Folder = Annotated[Path, AfterValidator(_path)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -71,7 +103,7 @@ class Settings(BaseSettings):
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     telegram_api_url: HttpUrl = "https://api.telegram.org"
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None  # None: the embedded server
-    data_dir: Path = Field(default_factory=_data_dir)  # what the embedded server keeps
+    data_dir: Folder = Field(default_factory=_data_dir)  # what the embedded server keeps
 
     owner: Name = "이연준"
     bot_name: Name = "말벗"
@@ -81,16 +113,16 @@ class Settings(BaseSettings):
     webhook_listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
 
     engine: Literal["ctranslate2", "tensorflow"] = "ctranslate2"
-    checkpoint: Path | None = None  # None: the one that ships
+    checkpoint: Folder | None = None  # None: the one that ships
     batch_size: int = Field(32, ge=1, le=1024)  # conversations decoded together
-    decode_timeout: float = Field(60, gt=0)  # seconds for one batch
-    max_tries: int = Field(3, ge=1)  # then a message becomes a dead letter
-    claim_ttl: float = Field(30, ge=1)  # seconds; a claim not renewed so long is taken over
+    decode_timeout: float = Field(60, gt=0, le=3600)  # seconds for one batch
+    max_tries: int = Field(3, ge=1, le=100)  # then a message becomes a dead letter
+    claim_ttl: float = Field(30, ge=1, le=3600)  # seconds; a claim not renewed so long is taken over
 
-    history_exchanges: int = Field(4, ge=0)  # 0 keeps no history
-    history_ttl: int = Field(86400, ge=1)  # seconds
-    max_backlog: int = Field(10_000, ge=1)  # messages waiting in all
-    max_mailbox: int = Field(20, ge=1)  # messages waiting of one chat
+    history_exchanges: int = Field(4, ge=0, le=1000)  # 0 keeps no history
+    history_ttl: int = Field(86400, ge=1, le=315_360_000)  # seconds
+    max_backlog: int = Field(10_000, ge=1, le=10_000_000)  # messages waiting in all
+    max_mailbox: int = Field(20, ge=1, le=10_000)  # messages waiting of one chat
 
     log_format: Literal["auto", "text", "json"] = "auto"  # auto: text on a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -125,6 +157,10 @@ def load_settings() -> Settings:
         return Settings(_secrets_dir=SECRET_FILES if SECRET_FILES.is_dir() else None)
     except ValidationError as error:
         raise SettingsError(_line(error)) from None
+    except OSError as error:
+        raise SettingsError(f"the settings in {error.filename} cannot be read ({error.strerror})") from None
+    except (SourceError, UnicodeDecodeError):
+        raise SettingsError(f"the settings: .env, or a file in {SECRET_FILES}, is not text in UTF-8") from None
 
 
 def _line(error: ValidationError) -> str:

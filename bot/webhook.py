@@ -93,6 +93,8 @@ def _bind(listen: str) -> socket.socket:
         return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise SettingsError(f"MALBEOT_WEBHOOK_LISTEN: cannot listen there ({error.strerror})") from None
+    except ValueError:  # of which UnicodeError is one: a label is empty or too long
+        raise SettingsError("MALBEOT_WEBHOOK_LISTEN: cannot listen there (no such host)") from None
 
 
 class _Server(uvicorn.Server):

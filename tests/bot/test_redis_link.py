@@ -19,6 +19,26 @@ async def test_where_nobody_answers_one_line_says_so_without_the_password(tmp_pa
     assert "hunter2" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "?socket_timeout=abc",
+        "?retry=a",
+        "?db=x",
+        "?foo=bar",
+        "?connection_class=a",
+        "?health_check_interval=x",
+        "?ssl_cert_reqs=banana",
+    ],
+)
+async def test_options_that_make_no_sense_are_one_line_without_the_password(rest: str) -> None:
+    for scheme in ("redis", "rediss"):
+        with pytest.raises(ServerError, match=r"^MALBEOT_REDIS_URL: ") as error:
+            await connect(f"{scheme}://:hunter2@127.0.0.1:1{rest}")
+        assert "\n" not in str(error.value)
+        assert "hunter2" not in str(error.value)
+
+
 async def test_a_password_is_given_and_a_wrong_one_not_shown(redis: Redis, redis_url: str) -> None:
     path = redis_url.removeprefix("unix://")
     await redis.config_set("requirepass", "right-one")

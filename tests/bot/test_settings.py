@@ -1,12 +1,16 @@
 """Settings: where they come from, and what is said of a wrong one."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bot import settings as module
+from bot.embedded import running
 from bot.errors import SettingsError
-from bot.settings import load_settings
+from bot.settings import Settings, load_settings
+from tests.processes import ROOT, environment
 
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
@@ -48,43 +52,118 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
     assert load_settings().masked()["MALBEOT_OWNER"] == "이연준"
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("TELEGRAM_TOKEN", "hunter2"),
-        ("TELEGRAM_TOKEN", "1:hunter2/../x"),
-        ("TELEGRAM_API_URL", "hunter2"),
-        ("REDIS_URL", "http://:hunter2@host"),
-        ("OWNER", "hunter2" * 10),
-        ("OWNER", "<hunter2>"),
-        ("WEBHOOK_URL", "ftp://hunter2"),
-        ("WEBHOOK_SECRET", "hunter2"),
-        ("WEBHOOK_LISTEN", "hunter2"),
-        ("WEBHOOK_LISTEN", "0.0.0.0:99999"),
-        ("ENGINE", "hunter2"),
-        ("LOG_FORMAT", "hunter2"),
-        ("LOG_LEVEL", "hunter2"),
-        ("BATCH_SIZE", "hunter2"),
-        ("BATCH_SIZE", "0"),
-        ("CLAIM_TTL", "0"),
-        ("DECODE_TIMEOUT", "nan"),
-        ("MAX_TRIES", "0"),
-        ("MAX_BACKLOG", "1.5"),
-        ("MAX_MAILBOX", "-1"),
-        ("HISTORY_EXCHANGES", "-1"),
-        ("HISTORY_TTL", "0"),
+# Of each setting, values that it must not have; hunter2 stands for what must not be shown.
+WRONG: dict[str, list[str]] = {
+    "telegram_token": ["hunter2", "1:hunter2/../x", "1:hunter2\n2:b", ":hunter2", "١:hunter2", "1:hunter2é"],
+    "telegram_api_url": [
+        "hunter2",
+        "http://",
+        "http://[::1",
+        "http://h:hunter2",
+        "http://:80",
+        "http://h:0",
+        "http://h?x",
     ],
-)
+    "redis_url": [
+        "http://:hunter2@host",
+        "redis://",
+        "redis://:hunter2@h:port",
+        "redis://:hunter2@[h",
+        "rediss://:hunter2@h:99999",
+    ],
+    "data_dir": ["hunter2\0", "/hunter2/\udcff"],
+    "owner": ["hunter2" * 10, "<hunter2>", "hunter2\nb", "hunter2\x1b[2J", "a\u2028hunter2", "hunter2\udcff", " "],
+    "bot_name": ["hunter2" * 10, "hunter2>", "hunter2\rb", "\x07hunter2", "hunter2\udcff", "\t"],
+    "webhook_url": ["ftp://hunter2", "https://", "https://a b/hunter2", "https://h/hunter2\n", "https://[hunter2"],
+    "webhook_secret": ["hunter2", "hunter2" * 40, "hunter2 hunter2 hunter2", "hunter2-hunter2-hunter2é"],
+    "webhook_listen": ["hunter2", "0.0.0.0:99999", "h:0", ":80", "h:-1", "h:8٠", "hun ter2:80", "h:80\n", "h:"],
+    "engine": ["hunter2", "CTRANSLATE2", "tensorflow\n"],
+    "checkpoint": ["hunter2\0", "/hunter2/\udcff"],
+    "batch_size": ["hunter2", "0", "-1", "1025", "1e3x", "9" * 5000],
+    "decode_timeout": ["hunter2", "0", "-1", "nan", "inf", "3601"],
+    "max_tries": ["hunter2", "0", "101", "1.5"],
+    "claim_ttl": ["hunter2", "0", "0.5", "nan", "inf", "1e400", "3601"],
+    "history_exchanges": ["hunter2", "-1", "1001", "99999999999999999999"],
+    "history_ttl": ["hunter2", "0", "99999999999999999999"],
+    "max_backlog": ["hunter2", "0", "1.5", "99999999999999999999"],
+    "max_mailbox": ["hunter2", "-1", "10001"],
+    "log_format": ["hunter2", "TEXT"],
+    "log_level": ["hunter2", "debug", "10"],
+}
+MEANINGLESS = [(name, value) for name, values in WRONG.items() for value in values]
+
+
+def test_each_setting_is_in_the_table_above_and_in_what_operators_read() -> None:
+    assert set(WRONG) == set(Settings.model_fields), "a new setting: say what it must not be"
+    readme, example = (ROOT / name for name in ("README.md", ".env.example"))
+    for name in Settings.model_fields:
+        assert f"| `{name.upper()}` |" in readme.read_text("utf-8")
+        assert f"MALBEOT_{name.upper()}=" in example.read_text("utf-8")
+
+
+def test_each_number_has_a_least_and_a_largest() -> None:
+    for name, field in Settings.model_fields.items():
+        if field.annotation in (int, float):
+            bounds = {
+                attribute for limit in field.metadata for attribute in ("ge", "gt", "le") if hasattr(limit, attribute)
+            }
+            assert len(bounds) == 2, name
+
+
+@pytest.mark.parametrize(("name", "value"), MEANINGLESS)
 def test_a_wrong_value_is_one_line_that_names_the_variable_but_not_the_value(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
 ) -> None:
-    monkeypatch.setenv(f"MALBEOT_{name}", value)
+    variable = f"MALBEOT_{name.upper()}"
+    if "\0" in value:  # which no environment can hold, but a file can
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets" / variable.lower()).write_text(value)
+    else:
+        monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as error:
         load_settings()
     assert error.value.exit_code == 2
-    assert str(error.value).startswith(f"MALBEOT_{name}: ")
-    assert "\n" not in str(error.value)
+    assert str(error.value).startswith(f"{variable}: ")
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 200
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_may_be_missing_or_empty(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    variable = f"MALBEOT_{name.upper()}"
+    missing = load_settings().masked()
+    monkeypatch.setenv(variable, "")
+    assert load_settings().masked() == missing
+
+
+@pytest.mark.parametrize("command", ["settings", "gateway", "worker", "chat", "all"])
+def test_each_command_ends_with_that_line_and_exit_code_2(tmp_path: Path, command: str) -> None:
+    wrong = environment(tmp_path, webhook_secret="hunter2", telegram_token=TOKEN)
+    run = [sys.executable, "-m", "bot", command]
+    done = subprocess.run(run, env=wrong, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("malbeot: MALBEOT_WEBHOOK_SECRET: ")
+    assert done.stderr.count("\n") == 1
+    assert "hunter2" not in done.stderr
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    Path(".env").write_bytes(b"MALBEOT_OWNER=hunter2\xff\n")
+    with pytest.raises(SettingsError, match="not text in UTF-8") as error:
+        load_settings()
+    assert error.value.exit_code == 2
+    Path(".env").unlink()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "malbeot_owner").write_bytes(b"hunter2\xff")
+    with pytest.raises(SettingsError, match="not text in UTF-8") as error:
+        load_settings()
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_folder_that_is_a_file_is_no_server_that_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert running(tmp_path / "file") is None
 
 
 def test_a_webhook_needs_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
