@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 _MAX_CARD = 1 << 20  # bytes; a card is some pages of JSON
+_LONGEST_NAME = 64  # characters
 
 
 def facts(checkpoint: Path) -> str | None:
@@ -16,11 +17,11 @@ def facts(checkpoint: Path) -> str | None:
     parts = []
     match card:
         case {"name": str(name)}:
-            parts.append(name)
+            parts.append(" ".join(name.split())[:_LONGEST_NAME])
     match card:
-        case {"config": {"encoder_layers": int(encoder), "decoder_layers": int(decoder)}}:
+        case {"config": {"encoder_layers": int(encoder), "decoder_layers": int(decoder)}} if encoder + decoder < 1000:
             parts.append(f"인코더 {encoder}층과 디코더 {decoder}층")
     match card:
-        case {"parameters": int(parameters)}:
+        case {"parameters": int(parameters)} if 0 < parameters < 10**15:
             parts.append(f"파라미터 약 {round(parameters / 10_000):,}만 개")
     return f"모델: {', '.join(parts)}" if parts else None

@@ -6,13 +6,16 @@ import random
 from datetime import timedelta
 from typing import Any, cast
 
+import structlog
 from telegram import Bot
 from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
-from bot.update import Json
+from bot.update import Json, is_id
 
 _ALLOWED = ["message"]  # the only kind of update that is ever answered
+
+log = structlog.get_logger()
 
 
 class BotApi(Bot):
@@ -44,13 +47,20 @@ class BotApi(Bot):
         return type(self).__name__  # the library's own shows the token
 
     async def receive(self, *, offset: int, wait: int) -> list[Json]:
-        """The updates from `offset` on, at most 100, waiting up to `wait` seconds; confirms those before `offset`."""
+        """The updates from `offset` on, at most 100, waiting up to `wait` seconds; confirms those before `offset`.
+
+        What has no id is no update, could not be confirmed, and is left out.
+        """
         data = {"offset": offset, "timeout": wait, "allowed_updates": _ALLOWED}
-        updates = await self._post("getUpdates", data, read_timeout=wait + 10)
-        match updates:
-            case [*_] if all(isinstance(update, dict) and type(update.get("update_id")) is int for update in updates):
-                return cast("list[Json]", updates)
-        raise TelegramError("Invalid server response")
+        answer = await self._post("getUpdates", data, read_timeout=wait + 10)
+        if not isinstance(answer, list):
+            raise TelegramError("Invalid server response")
+        updates = [update for update in answer if isinstance(update, dict) and is_id(update.get("update_id"))]
+        if len(updates) < len(answer):
+            log.warning("without_id", updates=len(answer) - len(updates))
+            if not updates:
+                raise TelegramError("Invalid server response")  # it would come again at once
+        return updates
 
     async def register_webhook(self, url: str, secret: str) -> None:
         await self.set_webhook(url, secret_token=secret, allowed_updates=_ALLOWED)
@@ -67,7 +77,7 @@ class _Request(HTTPXRequest):
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(payload)
-        except ValueError:  # of which UnicodeDecodeError is one
+        except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
             answer = None
         match answer:
             case {"ok": True, "result": _} | {"ok": False}:

@@ -12,7 +12,7 @@ from bot.crisis import speaks_of_crisis
 from bot.delivery import CHANNEL
 from bot.mailbox import Accepted, Mailbox, Message, Outbox, Reply
 from bot.settings import Settings
-from bot.update import Json, Me, Said, read_update
+from bot.update import Json, Me, Said, is_id, is_whole, read_update
 
 _REPEAT_AFTER = 10.0  # seconds before a chat is told the same once more
 _REMEMBERED = 1000
@@ -38,7 +38,11 @@ class Intake:
         """
         said = read_update(update, self._me)
         if said is None:
-            log.debug("ignored", origin=str(update.get("update_id")))
+            if is_whole(update):
+                log.debug("ignored", origin=str(update["update_id"]))
+            else:
+                update_id = update.get("update_id")
+                log.warning("malformed", origin=str(update_id) if is_id(update_id) else None)
             return
         address = Address(CHANNEL, str(said.chat))
         message = Message(said.update_id, said.quote, said.content, time.time())
@@ -75,7 +79,8 @@ class Intake:
             update_id=message.update_id,
         )
         if text is None and said.quote is not None:
-            return  # in a group it may well be meant for another bot
+            log.debug("ignored", origin=message.origin)  # in a group it may well be meant for another bot
+            return
         posted = await self._outbox.post(address, Reply("fixed", text or texts.UNKNOWN_COMMAND), message=message)
         log.info(
             "command", name=said.content if text else "unknown", origin=message.origin, chat=address, posted=posted

@@ -52,7 +52,7 @@ _MEDIA: Mapping[str, str] = {
     "video": "영상은 아직 볼 줄 몰라요. 어떤 내용인지 글로 들려주시겠어요?",
     "location": "위치는 아직 볼 줄 몰라요. 어디에 계신지 글로 들려주시겠어요?",
 }
-_ALIKE = {"audio": "voice", "video_note": "video", "animation": "video", "venue": "location"}
+_ALIKE = {"live_photo": "photo", "audio": "voice", "video_note": "video", "animation": "video", "venue": "location"}
 _OTHER_MEDIA = "저는 아직 글만 읽을 줄 알아요. 하고 싶은 말씀을 글로 적어 주시겠어요?"
 
 # The console

@@ -5,7 +5,7 @@ Updates are read as the plain JSON that they are: whatever shape one has, it nev
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 Json = dict[str, Any]
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 # a user, and gets no answer.
 MEDIA = (
     "photo", "sticker", "voice", "audio", "video_note", "animation", "video", "document", "location", "venue",
-    "contact", "poll", "dice", "story", "game", "paid_media", "checklist",
+    "contact", "poll", "dice", "story", "game", "paid_media", "checklist", "live_photo",
 )  # fmt: skip
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]+))?(?=\s|$)")
 
@@ -37,20 +37,35 @@ class Said:
     quote: int | None  # the message that an answer quotes; None in private chats, where there is no doubt
 
 
+def is_id(value: object) -> TypeGuard[int]:
+    """Whether `value` can be an id of Telegram's, which have 64 bits at most; and true is no 1 here."""
+    return type(value) is int and -(2**63) <= value < 2**63
+
+
+def is_whole(update: Json) -> bool:
+    """Whether an update has what every one has, and its message what every message has."""
+    match update:
+        case {"message": None}:
+            return is_id(update.get("update_id"))
+        case {"message": {"message_id": message_id, "chat": {"id": chat, "type": str()}}}:
+            return is_id(update.get("update_id")) and is_id(message_id) and is_id(chat)
+    return "message" not in update and is_id(update.get("update_id"))
+
+
 def read_update(update: Json, me: Me) -> Said | None:
     """What was said to the bot, if anything.
 
     In private chats everything is; in groups what mentions it, replies to it or is a command for it. Edits, channel
     posts, reactions, other bots' messages and whatever else Telegram may report are not.
     """
-    match update:
-        case {
-            "update_id": int(update_id),
-            "message": {"message_id": int(message_id), "chat": {"id": int(chat), "type": str(place)}} as message,
-        } if place in ("private", "group", "supergroup") and not _from_bot(message):
-            private = place == "private"
-        case _:
-            return None
+    message = update.get("message")
+    if message is None or not is_whole(update) or _from_bot(message):
+        return None
+    update_id, message_id, chat = update["update_id"], message["message_id"], message["chat"]["id"]
+    place = message["chat"]["type"]
+    if place not in ("private", "group", "supergroup"):
+        return None
+    private = place == "private"
 
     def said(kind: Literal["text", "command", "media", "call"], content: str) -> Said:
         return Said(update_id, chat, kind, content, None if private else message_id)

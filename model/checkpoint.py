@@ -28,10 +28,17 @@ PRETRAINED = Path(__file__).with_name("pretrained")
 _CONFIG, _TOKENIZER, _WEIGHTS, _CARD = "config.json", "tokenizer.json", "model.safetensors", "card.json"
 _HEADS = "heads.safetensors"
 _MAX_TEXT = 32 * 2**20  # bytes; no honest configuration, tokenizer or card is larger
+_MOST_PARAMETERS = 2**29  # a dozen times the largest preset; loading takes eight bytes of memory for each
+_LONGEST_LINE = 600  # characters of an error's message
 
 
 class CheckpointError(Exception):
     """A folder that is no checkpoint of this program; the message is one line and names the file."""
+
+    def __init__(self, message: str) -> None:
+        # It may quote what a stranger's file says: of any length, with line breaks, with commands to a terminal.
+        line = "".join(c if c.isprintable() else " " for c in message)
+        super().__init__(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…")
 
 
 @dataclass(frozen=True)
@@ -112,11 +119,13 @@ def save_checkpoint(
         stored = {
             name: np.ascontiguousarray(value, dtype="float16" if half else "float32") for name, value in weights.items()
         }
-        _write(fresh / _WEIGHTS, save_safetensors(stored))
+        written = tokenizer.to_json().encode()
+        raw = save_safetensors(stored, {"tokenizer": _digest(written)})
+        _write(fresh / _TOKENIZER, written)
+        _write(fresh / _WEIGHTS, raw)
         if heads is not None:
             arrays = {name: np.ascontiguousarray(value, dtype="float32") for name, value in heads.to_arrays().items()}
-            _write(fresh / _HEADS, save_safetensors(arrays))
-        _write(fresh / _TOKENIZER, tokenizer.to_json().encode())
+            _write(fresh / _HEADS, save_safetensors(arrays, {"weights": _digest(raw)}))
         _write(fresh / _CONFIG, _pretty(config.to_dict()))
         _write(fresh / _CARD, _pretty(dict(card)))
         if folder.exists():
@@ -134,7 +143,11 @@ def save_checkpoint(
 
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read and check a checkpoint; ``CheckpointError`` says in one line what is wrong with it."""
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise CheckpointError(f"{folder}: {error.strerror}") from None
+    if not there:
         raise CheckpointError(f"there is no checkpoint folder {folder}")
     texts = {name: _read_text(folder / name) for name in (_CONFIG, _TOKENIZER, _CARD)}
     try:
@@ -154,12 +167,16 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             f"{folder}: the tokenizer has {tokenizer.size} tokens, the model {config.vocabulary_size}: "
             "they are not of one checkpoint"
         )
+    if parameters(config) > _MOST_PARAMETERS:
+        raise CheckpointError(f"{folder / _CONFIG}: {parameters(config):,} parameters, more than {_MOST_PARAMETERS:,}")
     weights, raw = _read_weights(folder / _WEIGHTS, weight_shapes(config))
+    _check_match(folder / _WEIGHTS, raw, "tokenizer", texts[_TOKENIZER])
     heads, raw_heads = None, b""
     if (folder / _HEADS).exists():
         arrays, raw_heads = _read_weights(folder / _HEADS, head_shapes(config.d_model))
+        _check_match(folder / _HEADS, raw_heads, "weights", raw)
         heads = Heads.from_arrays(arrays)
-    digest = hashlib.sha256(texts[_CONFIG] + texts[_TOKENIZER] + raw + raw_heads).hexdigest()[:12]
+    digest = _digest(texts[_CONFIG] + texts[_TOKENIZER] + raw + raw_heads)
     return Checkpoint(config, tokenizer, weights, card, digest, heads)
 
 
@@ -174,6 +191,18 @@ def _pretty(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _check_match(path: Path, raw: bytes, name: str, other: bytes) -> None:
+    """Weights name the tokenizer that they were learned with, heads the weights; files of an earlier release do not."""
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])  # which safetensors has read before
+    known = header.get("__metadata__", {}).get(name)
+    if known is not None and known != _digest(other):
+        raise CheckpointError(f"{path} was not saved with the {name} beside it: they are not of one checkpoint")
+
+
 def _read_text(path: Path) -> bytes:
     return _read(path, _MAX_TEXT)
 
@@ -184,13 +213,15 @@ def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[di
     raw = _read(path, 4 * sum(int(np.prod(shape)) for shape in shapes.values()) + _MAX_TEXT)
     try:
         weights = load_safetensors(raw)
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file: {error}") from None
     for name, shape in shapes.items():
         if name not in weights:
             raise CheckpointError(f"{path}: the weight {name} is missing")
         if weights[name].shape != shape or weights[name].dtype not in (np.float16, np.float32):
             raise CheckpointError(f"{path}: {name} is {weights[name].dtype} {weights[name].shape}, expected {shape}")
+        if not np.isfinite(weights[name]).all():
+            raise CheckpointError(f"{path}: {name} holds what is no number")
     if foreign := sorted(set(weights) - set(shapes)):
         raise CheckpointError(f"{path}: unknown weight {foreign[0]!r}")
     return {name: weight.astype("float32") for name, weight in weights.items()}, raw

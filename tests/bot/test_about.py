@@ -20,6 +20,16 @@ def test_a_card_that_tells_less(tmp_path: Path) -> None:
     assert about.facts(tmp_path) == "모델: malbeot original"
 
 
+def test_a_card_of_absurd_numbers_and_names_stays_one_short_line(tmp_path: Path) -> None:
+    shape = {"encoder_layers": 10**400, "decoder_layers": 2}
+    card = {"name": "말벗\n" * 5000, "parameters": 10**400, "config": shape}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    facts = about.facts(tmp_path)
+    assert facts is not None
+    assert "\n" not in facts
+    assert len(facts) < 100
+
+
 @pytest.mark.parametrize("card", ["", "[1, 2]", "{}", '{"name": 3, "parameters": "many", "config": []}', "{\xff"])
 def test_an_unreadable_card_says_nothing(tmp_path: Path, card: str) -> None:
     (tmp_path / "card.json").write_text(card, encoding="latin-1")

@@ -1,8 +1,10 @@
 """The client against a server that misbehaves."""
 
+import json
 import logging
 
 import pytest
+from structlog.testing import capture_logs
 from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from bot.api import BotApi, backoff, retry_after
@@ -19,7 +21,8 @@ async def test_updates_come_as_they_are_and_are_confirmed_by_offset_alone(telegr
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"{}", b'{"ok": true}', b'{"ok": true, "result": [{"a": 1}]}', b"\xff"]
+    "body",
+    [b"", b"<html>", b"[]", b"{}", b'{"ok": true}', b'{"ok": true, "result": [{"a": 1}]}', b"\xff", b"[" * 100_000],
 )
 async def test_garbage_is_an_error_like_any_other_and_is_not_logged(
     telegram: TelegramApi, api: BotApi, caplog: pytest.LogCaptureFixture, body: bytes
@@ -29,6 +32,18 @@ async def test_garbage_is_an_error_like_any_other_and_is_not_logged(
     with pytest.raises(TelegramError):
         await api.receive(offset=0, wait=0)
     assert caplog.records == []
+
+
+async def test_what_has_no_id_keeps_no_other_update_back(telegram: TelegramApi, api: BotApi) -> None:
+    ids: tuple[object, ...] = (None, True, "6", 7.0, 2**64, [8])
+    answer = {
+        "ok": True,
+        "result": [{"update_id": 5}, *({"update_id": wrong} for wrong in ids), {}, 9, {"update_id": 10}],
+    }
+    telegram.fail("getUpdates", status=200, body=json.dumps(answer).encode())
+    with capture_logs() as logs:
+        assert await api.receive(offset=0, wait=0) == [{"update_id": 5}, {"update_id": 10}]
+    assert logs == [{"event": "without_id", "log_level": "warning", "updates": 8}]
 
 
 @pytest.mark.parametrize(

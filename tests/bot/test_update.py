@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
+from telegram.constants import MessageAttachmentType
 
-from bot.update import Me, Said, read_update
+from bot.update import MEDIA, Me, Said, is_whole, read_update
 
 ME = Me(id=99, username="malbeot_bot")
 PRIVATE = {"id": 7, "type": "private"}
@@ -55,6 +56,11 @@ def test_other_kinds_are_media_and_service_messages_are_nothing() -> None:
     assert read_update(update(GROUP, new_chat_members=[{"id": 99}]), ME) is None
 
 
+def test_each_kind_of_content_that_telegram_knows_is_one_that_we_know() -> None:
+    business = {"passport_data", "invoice", "successful_payment"}  # which nobody can do with this bot
+    assert {kind.value for kind in MessageAttachmentType} - business <= set(MEDIA)
+
+
 def test_edits_channels_other_bots_and_unknown_updates_are_nothing() -> None:
     edited = {"update_id": 5, "edited_message": update(text="안녕")["message"]}
     assert read_update(edited, ME) is None
@@ -75,6 +81,20 @@ def test_half_a_surrogate_pair_can_be_stored() -> None:
     said.content.encode()
 
 
+@pytest.mark.parametrize("wrong", [True, None, "7", 7.5, 2**63, -(2**63) - 1, 10**80, [], {}])
+def test_what_is_no_id_is_none(wrong: object) -> None:
+    whole = update(text="안녕")
+    assert is_whole(whole)
+    assert is_whole({"update_id": 5, "tea_party": {}})
+    for broken in (
+        whole | {"update_id": wrong},
+        whole | {"message": whole["message"] | {"message_id": wrong}},
+        whole | {"message": whole["message"] | {"chat": {"id": wrong, "type": "private"}}},
+    ):
+        assert not is_whole(broken)
+        assert read_update(broken, ME) is None
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -83,6 +103,7 @@ json_values = st.recursive(
 fields = ["message_id", "chat", "from", "text", "caption", "photo", "reply_to_message", "sender_chat", "entities"]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.dictionaries(st.sampled_from(fields), json_values), json_values)
 def test_no_shape_of_an_update_is_too_strange(mutations: dict[str, Any], update_id: object) -> None:
     for chat in (PRIVATE, GROUP):

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from model.heads import Heads, head_shapes
+from model.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -131,6 +132,140 @@ def test_weights_of_a_wrong_shape_or_name_are_refused(copy: Path) -> None:
     save_file({**weights, "backdoor": np.zeros(5, "float32")}, path)
     with pytest.raises(CheckpointError, match="backdoor"):
         load_checkpoint(copy)
+
+
+def safetensors(header: object, data: bytes = b"") -> bytes:
+    content = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(content).to_bytes(8, "little") + content + data
+
+
+WEIRD = {
+    "no header": b"\x05\0\0\0\0\0\0\0",
+    "a header of nothing": safetensors({}),
+    "no object": safetensors([1]),
+    "deep": safetensors(b"[" * 100_000),
+    "numbers for names": safetensors({"a": 3}),
+    "a negative shape": safetensors({"a": {"dtype": "F32", "shape": [-4], "data_offsets": [0, 16]}}, b"\0" * 16),
+    "an absurd shape": safetensors({"a": {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 16]}}, b"\0" * 16),
+    "an overflowing shape": safetensors({"a": {"dtype": "F32", "shape": [2**63, 2], "data_offsets": [0, 0]}}),
+    "another's place": safetensors({"a": {"dtype": "F32", "shape": [4], "data_offsets": [2**40, 2**40 + 16]}}),
+    "backwards": safetensors({"a": {"dtype": "F32", "shape": [4], "data_offsets": [16, 0]}}, b"\0" * 16),
+    "a kind of number that is none": safetensors(
+        {"a": {"dtype": "F33", "shape": [4], "data_offsets": [0, 16]}}, b"\0" * 16
+    ),
+    "a kind that NumPy lacks": safetensors({"a": {"dtype": "BF16", "shape": [8], "data_offsets": [0, 16]}}, b"\0" * 16),
+    "a name of a path": safetensors({"../../a\n\x1b[2J": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
+    "a long name": safetensors({"a" * 2**20: {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}),
+    "metadata of another shape": safetensors({"__metadata__": [1]}),
+}
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "heads.safetensors"])
+@pytest.mark.parametrize("content", WEIRD.values(), ids=WEIRD)
+def test_no_safetensors_file_is_too_strange(copy: Path, name: str, content: bytes) -> None:
+    (copy / name).write_bytes(content)
+    refused(copy, name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"vocabulary": ["a\\nb"], "merges": []}',
+        '{"vocabulary": [], "merges": [["a", "b"]]}',
+        '{"vocabulary": {}, "merges": {}}',
+        "[" * 100_000,
+        '{"vocabulary": ["\\ud800"], "merges": []}',
+    ],
+)
+def test_no_tokenizer_is_too_strange(copy: Path, content: str) -> None:
+    (copy / "tokenizer.json").write_text(content)
+    refused(copy, "tokenizer.json|not JSON")
+
+
+def test_what_the_library_says_of_a_merge_stays_one_line(copy: Path) -> None:
+    content = json.loads((copy / "tokenizer.json").read_text())
+    content["merges"].append(["\n\x1b[2J" * 1000, "b"])
+    (copy / "tokenizer.json").write_text(json.dumps(content))
+    refused(copy, "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("d_model", 10**400),
+        ("d_model", True),
+        ("heads", "2"),
+        ("vocabulary_size", ["\n"] * 10_000),
+        ("dropout", float("nan")),
+        ("max_source", 2**62),
+        ("encoder_layers", -1),
+        ("norm", "\x1b[2J\n"),
+        ("\n" * 5000, 1),
+    ],
+)
+def test_no_configuration_is_too_strange(copy: Path, field: str, value: object) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, field: value}))
+    refused(copy, "config.json")
+
+
+def test_a_configuration_of_more_than_memory_holds_is_refused_before_a_weight_is_read(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    huge = {"encoder_layers": 48, "decoder_layers": 48, "d_model": 4096, "heads": 64, "key_dim": 1024}
+    (copy / "config.json").write_text(json.dumps({**config, **huge}))
+    with (copy / "model.safetensors").open("r+b") as file:
+        file.truncate(2**36)  # sparse
+    refused(copy, "parameters")
+
+
+def refused(folder: Path, named: str) -> None:
+    with pytest.raises(CheckpointError, match=named) as caught:
+        load_checkpoint(folder)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 700
+
+
+def test_a_weight_that_is_no_number_is_named(copy: Path) -> None:
+    weights = load_file(copy / "model.safetensors")
+    for strange in (np.nan, np.inf):
+        weights["decoder/norm/beta"][3] = strange
+        save_file(weights, copy / "model.safetensors")
+        refused(copy, "decoder/norm/beta holds what is no number")
+
+
+def test_the_files_of_two_checkpoints_of_one_shape_do_not_mix(copy: Path, tmp_path: Path) -> None:
+    kept = load_checkpoint(copy)
+    vocabulary = json.loads(kept.tokenizer.to_json())
+    vocabulary["vocabulary"][-2:] = vocabulary["vocabulary"][:-3:-1]
+    other_tokenizer = Tokenizer.from_json(json.dumps(vocabulary))
+    other = tmp_path / "other"
+    weights = {name: weight + 1 for name, weight in kept.weights.items()}
+    ours = heads(kept.config.d_model)
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card, heads=ours)
+    save_checkpoint(other, kept.config, other_tokenizer, weights, kept.card, heads=ours)
+    for name, named in (
+        ("tokenizer.json", "the tokenizer beside it"),
+        ("model.safetensors", "the tokenizer beside it"),
+        ("heads.safetensors", "the weights beside it"),
+    ):
+        mixed = Path(shutil.copytree(copy, tmp_path / f"mixed {name}"))
+        shutil.copy(other / name, mixed / name)
+        refused(mixed, named)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_one_line(tmp_path: Path) -> None:
+    for folder in (tmp_path / ("x" * 5000), Path("/dev/null"), Path("a\0b")):
+        with pytest.raises(CheckpointError):
+            load_checkpoint(folder)
+
+
+def test_links_to_what_is_no_file_are_not_followed(copy: Path) -> None:
+    for target in ("/dev/zero", "/proc/self/mem", "/", "/etc/passwd", "card.json"):
+        (copy / "card.json").unlink()
+        (copy / "card.json").symlink_to(target)
+        with pytest.raises(CheckpointError) as caught:
+            load_checkpoint(copy)
+        assert "root:" not in str(caught.value)
 
 
 def test_a_header_that_claims_more_than_there_is(copy: Path) -> None:
