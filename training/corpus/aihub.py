@@ -6,6 +6,7 @@ Its terms allow an operator to train on it, and nobody to pass it on: nothing of
 import csv
 import io
 import json
+import struct
 import unicodedata
 import warnings
 import zipfile
@@ -17,7 +18,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from model.emotions import EMOTIONS
-from training.corpus.archives import check_archive, read_files
+from training.corpus.archives import read_files, stored_anew
 from training.corpus.conversation import Conversation, CorpusError
 from training.corpus.emotions import AGES, GENDERS, SITUATIONS, emotion_code, situation_name
 
@@ -29,7 +30,11 @@ _ENCODINGS = ("utf-8-sig", "cp949")
 _GUIDELINE = range(2, 18)  # words of an utterance
 
 # What openpyxl raises where a workbook is damaged or is something else.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, ParseError, EOFError, LookupError, AttributeError, TypeError, ValueError)
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, ParseError, EOFError, LookupError, AttributeError, TypeError, ValueError,
+    ArithmeticError, RecursionError, AssertionError, OSError, struct.error,
+)  # fmt: skip
+_LONGEST_JSON = 64 * 2**20  # bytes, half as much again as the real one; read, empty lists take twenty times their text
 
 Turns = list[tuple[str, str]]
 
@@ -93,6 +98,8 @@ def _whole(exchanges: Turns) -> tuple[Turns, int]:
 
 
 def _json(name: str, content: bytes) -> Iterator[dict[str, Any]]:
+    if len(content) > _LONGEST_JSON:
+        raise CorpusError(f"{name}: JSON of more than {_LONGEST_JSON // 2**20} MiB")
     try:
         records = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -143,7 +150,7 @@ def _sheet(name: str, content: bytes) -> Iterator[Sequence[Any]]:
     """Rows of the first sheet, read as a stream."""
     from openpyxl import load_workbook
 
-    check_archive(name, content)
+    content = stored_anew(name, content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles, of which nothing is used

@@ -1,6 +1,7 @@
 """Files as they were downloaded: loose, or in zip archives, which are read without unpacking them to disk."""
 
 import io
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -16,6 +17,19 @@ _MOST = 1_000  # files in one archive
 _DEEPEST = 2  # an archive of archives, as a whole download is; no more
 _DENSEST = 200  # times that a file may grow; Korean JSON grows ten times, and deflate can a thousand times
 _SMALL = 2**20  # bytes; below this, growth is not asked
+_PIECE = 2**20  # bytes unpacked at a time
+
+# What zipfile raises where an archive is damaged or is something else.
+_BROKEN = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    ValueError,
+    EOFError,
+    OSError,
+    OverflowError,
+    struct.error,
+    IndexError,
+)
 
 
 def read_files(path: Path, suffixes: frozenset[str]) -> list[tuple[str, bytes]]:
@@ -54,33 +68,52 @@ def _all_files(path: Path, suffixes: frozenset[str]) -> Iterator[tuple[str, byte
         yield from _unpacked(name, content, suffixes, 1) if suffix == ".zip" else [(name, content)]
 
 
-def check_archive(name: str, content: bytes) -> None:
-    """``CorpusError`` unless ``content`` is a zip archive that is harmless to unpack: an XLSX file is one as well."""
-    with _opened(name, content) as archive:
-        _check(name, archive)
+def stored_anew(name: str, content: bytes) -> bytes:
+    """A zip archive whose files are those of ``content``, read within the limits: an XLSX file is an archive as well.
+
+    Who opens it unpacks nothing, so an archive that lies about its sizes cannot harm them. ``CorpusError`` as above.
+    """
+    safe = io.BytesIO()
+    with _opened(name, content) as archive, zipfile.ZipFile(safe, "w") as copy:
+        for entry in _check(name, archive):
+            if not entry.is_dir():
+                copy.writestr(zipfile.ZipInfo(entry.filename), _read(name, archive, entry))
+    return safe.getvalue()
 
 
 def _unpacked(name: str, content: bytes, suffixes: frozenset[str], depth: int) -> Iterator[tuple[str, bytes]]:
     with _opened(name, content) as archive:
         for entry in _check(name, archive):
             suffix = PurePosixPath(entry.filename).suffix.lower()
-            hidden = PurePosixPath(entry.filename).parts[0] == "__MACOSX"
+            hidden = PurePosixPath(entry.filename).parts[:1] == ("__MACOSX",)
             if entry.is_dir() or hidden or (suffix != ".zip" and suffix not in suffixes):
                 continue
             inner = f"{name}/{unicodedata.normalize('NFC', entry.filename)}"
             if suffix == ".zip" and depth == _DEEPEST:
                 raise CorpusError(f"{inner}: archives within archives within archives are not read")
-            try:
-                unpacked = archive.read(entry)  # never more than the size checked above, and its sum is checked
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-                raise CorpusError(f"{inner}: the archive is damaged or truncated: {error}") from None
+            unpacked = _read(name, archive, entry)
             yield from _unpacked(inner, unpacked, suffixes, depth + 1) if suffix == ".zip" else [(inner, unpacked)]
+
+
+def _read(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """One file's content: never more than the size that was checked, and its sum is checked.
+
+    Asked for all, ``zipfile`` would unpack whatever is there before it cuts that to the size.
+    """
+    content = bytearray()
+    try:
+        with archive.open(entry) as file:
+            while piece := file.read(_PIECE):
+                content += piece
+    except (*_BROKEN, zlib.error, RuntimeError) as error:
+        raise CorpusError(f"{name}/{entry.filename}: the archive is damaged or truncated: {error}") from None
+    return bytes(content)
 
 
 def _opened(name: str, content: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise CorpusError(f"{name}: the archive is damaged or truncated: {error}") from None
 
 
@@ -94,6 +127,9 @@ def _check(name: str, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
         if not parts or parts[0] == "/" or ".." in parts or ":" in parts[0]:
             raise CorpusError(f"{name}: the archive names {entry.filename!r}, which is outside of it")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # Of the others zipfile unpacks as much as there is, however little is asked for.
+            raise CorpusError(f"{name}: {entry.filename} is packed in a way that is not read here")
         if entry.flag_bits & 1:
             raise CorpusError(f"{name}: {entry.filename} is encrypted")
         if entry.file_size > max(_SMALL, _DENSEST * entry.compress_size):

@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+_LONGEST_LINE = 600  # characters of an error's message
+
 
 class CorpusError(ValueError):
-    """A corpus file that cannot be read; the message names the file and line."""
+    """A corpus file that cannot be read; the message is one line and names the file and line."""
+
+    def __init__(self, message: str) -> None:
+        # It may quote a stranger's file: of any length, with line breaks, with commands to a terminal.
+        line = "".join(c if c.isprintable() else " " for c in message)
+        super().__init__(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…")
 
 
 @dataclass(frozen=True, kw_only=True)

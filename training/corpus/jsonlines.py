@@ -7,12 +7,16 @@ from typing import Any
 
 from training.corpus.conversation import Conversation, CorpusError
 
+_LONGEST_LINE = 2**20  # characters
+
 
 def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and objects of ``path``; blank lines are passed over."""
     try:
         with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), ""), 1):
+                if len(line) > _LONGEST_LINE:
+                    raise CorpusError(f"{path}:{number}: a line of more than {_LONGEST_LINE:,} characters")
                 if line.strip():
                     record = json.loads(line)
                     if not isinstance(record, dict):
@@ -20,7 +24,7 @@ def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     yield number, record
     except OSError as error:
         raise CorpusError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if isinstance(error, CorpusError):
             raise
         raise CorpusError(f"{path}: not JSON lines in UTF-8: {error}") from None

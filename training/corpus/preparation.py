@@ -18,7 +18,9 @@ def songys_pairs(content: bytes) -> bytes:
             raise CorpusError(f"not the CSV file of songys: its columns are {rows.fieldnames}")
         for row in rows:
             pairs.setdefault((_even(row["Q"]), _even(row["A"])), int(row["label"]))
-    except (UnicodeDecodeError, csv.Error, AttributeError, TypeError) as error:
+    except CorpusError:
+        raise
+    except (ValueError, csv.Error, AttributeError, TypeError) as error:
         raise CorpusError(f"not the CSV file of songys: {error}") from None
     lines = [
         {"source": "songys/Chatbot_data@4cf20d1", "license": "MIT", "label": label, "turns": list(turns)}

@@ -1,10 +1,15 @@
 """AI Hub's form, with invented talk: JSON, XLSX, CSV and the zips that hold them."""
 
+import contextlib
 import csv
 import io
 import json
+import random
+import struct
+import tracemalloc
 import unicodedata
 import zipfile
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -156,6 +161,25 @@ def test_an_unknown_emotion_is_none_and_counted(tmp_path: Path) -> None:
     assert counts["unknown_emotions"] == 1
 
 
+def lying(name: str, size: int) -> bytes:
+    """An archive of one file that says it has a thousand bytes, the right sum of these, and unpacks to ``size``."""
+    honest = bytearray(as_zip({name: b" " * size}))
+    for signature, crc_at in ((b"PK\3\4", 14), (b"PK\1\2", 16)):
+        start = honest.index(signature)
+        honest[start + crc_at : start + crc_at + 4] = struct.pack("<I", zlib.crc32(b" " * 1000))
+        honest[start + crc_at + 8 : start + crc_at + 12] = struct.pack("<I", 1000)
+    return bytes(honest)
+
+
+def with_sheet(xml: str) -> bytes:
+    """A workbook whose first sheet is this."""
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(TALKS))) as book:
+        files = {name: book.read(name) for name in book.namelist()}
+    return as_zip({**files, "xl/worksheets/sheet1.xml": xml.encode()})
+
+
+LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+LAUGHS = f'<?xml version="1.0"?><!DOCTYPE w [<!ENTITY l0 "lol">{LAUGHS}]><worksheet><v>&l9;</v></worksheet>'
 BOMB = as_zip({"a.json": b" " * 5_000_000})
 DEEP = as_zip({"b.zip": as_zip({"c.zip": as_zip({"a.json": b"[]"})})})
 
@@ -170,6 +194,16 @@ DEEP = as_zip({"b.zip": as_zip({"c.zip": as_zip({"a.json": b"[]"})})})
         ("a.zip", as_zip({"C:\\a.json": b"[]"}), "outside of it"),
         ("a.zip", as_zip({"a.json": as_json(TALKS)})[:-60], "damaged or truncated"),
         ("a.zip", as_zip({"a.json": as_json(TALKS)}, zipfile.ZIP_STORED).replace("면접".encode(), "면졉".encode()), "damaged"),
+        ("a.zip", as_zip({"a.json": b" " * 5_000_000}, zipfile.ZIP_BZIP2), "packed in a way"),
+        ("a.zip", as_zip({"a.json": b" " * 5_000_000}, zipfile.ZIP_LZMA), "packed in a way"),
+        ("a.zip", as_json(TALKS), "damaged"),
+        ("a.json", as_zip({"a.json": as_json(TALKS)}), "not JSON"),
+        ("a.xlsx", as_json(TALKS), "damaged"),
+        ("a.csv", as_zip({"a.json": as_json(TALKS)}), "UTF-8|column|CSV"),
+        ("a.xlsx", with_sheet(LAUGHS), "not an XLSX file"),
+        ("a.xlsx", with_sheet("<worksheet>" * 10_000), "not an XLSX file"),
+        ("a.zip", as_zip({"a\n\x1b[2J/../b.json": b"[]"}), "outside of it"),
+        ("a.json", b'[{"profile": "' + b"a" * 10_000 + b'"}]', "record 1"),
         ("a.zip", DEEP, "archives within archives"),
         ("a.zip", as_zip({f"{number}.txt": b"" for number in range(1_001)}), "more than 1000 files"),
         ("a.zip", as_zip({"readme.txt": b"x"}), "no JSON, XLSX or CSV"),
@@ -187,7 +221,52 @@ def test_what_cannot_be_read_is_one_clear_error(tmp_path: Path, name: str, conte
     with pytest.raises(CorpusError, match=named) as caught:
         read(write(tmp_path / name, content))
     assert name in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.xlsx"])
+def test_an_archive_that_lies_about_its_sizes_is_not_unpacked(tmp_path: Path, name: str) -> None:
+    inner = "a.json" if name == "a.zip" else "xl/sharedStrings.xml"
+    path = write(tmp_path / name, lying(inner, 100_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorpusError):
+            read(path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.xlsx", "a.json", "a.csv"])
+def test_whatever_is_damaged_is_read_or_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows(as_rows(TALKS))
+    whole = {
+        "a.zip": as_zip({"a.json": as_json(TALKS)}, zipfile.ZIP_STORED),
+        "a.xlsx": as_xlsx(TALKS),
+        "a.json": as_json(TALKS),
+        "a.csv": text.getvalue().encode(),
+    }[name]
+    rng = random.Random(7)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            damaged[rng.randrange(len(damaged))] = rng.choice((0, 255, 34, 91, rng.randrange(256)))
+        with contextlib.suppress(CorpusError):
+            read(write(tmp_path / name, bytes(damaged[: rng.choice((None, rng.randrange(len(damaged))))])))
+
+
+def test_a_workbook_whose_parts_are_damaged_is_one_clear_error(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(TALKS))) as book:
+        files = {name: book.read(name) for name in book.namelist()}
+    rng = random.Random(7)
+    for _ in range(150):
+        part = rng.choice(sorted(files))
+        damaged = bytearray(files[part])
+        damaged[rng.randrange(len(damaged))] = rng.choice((48, 57, 60, 34, rng.randrange(256)))
+        with contextlib.suppress(CorpusError):
+            read(write(tmp_path / "a.xlsx", as_zip({**files, part: bytes(damaged)})))
 
 
 def test_a_missing_path_is_named(tmp_path: Path) -> None:

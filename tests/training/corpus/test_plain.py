@@ -1,11 +1,12 @@
 """Plain text that a model may learn to read on."""
 
 import lzma
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from training.corpus import CorpusError
+from training.corpus import CorpusError, plain
 from training.corpus.plain import read_plain
 
 LINES = (
@@ -34,3 +35,16 @@ def test_a_broken_archive_is_one_clear_line(tmp_path: Path, content: bytes) -> N
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="No such file"):
         read_plain(tmp_path / "none.txt")
+
+
+def test_a_bomb_is_given_up_without_being_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "_MOST", 4_000_000)
+    path = tmp_path / "bomb.txt.xz"
+    path.write_bytes(lzma.compress(b"a" * 6_000_000, preset=0))
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorpusError, match=r"bomb\.txt\.xz: more than"):
+            read_plain(path)
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
