@@ -7,10 +7,11 @@ import numpy as np
 
 from model.checkpoint import save_checkpoint, weight_shapes
 from model.config import PRESETS
+from model.heads import Heads, head_shapes
 from model.tokenizer import Tokenizer
 
 
-def random_checkpoint(folder: Path) -> Path:
+def random_checkpoint(folder: Path, *, heads: bool = False) -> Path:
     """Write a tiny checkpoint that has learnt nothing; made without TensorFlow, in a moment."""
     tokenizer = Tokenizer.train(["안녕하세요", "오늘은 어떤 하루였어요?"], vocabulary_size=300)
     config = replace(
@@ -18,5 +19,7 @@ def random_checkpoint(folder: Path) -> Path:
     )
     numbers = np.random.default_rng(7)
     weights = {name: numbers.normal(size=shape, scale=0.1) for name, shape in weight_shapes(config).items()}
-    save_checkpoint(folder, config, tokenizer, weights, {"preset": "tiny"})
+    arrays = {name: numbers.normal(size=shape, scale=0.1) for name, shape in head_shapes(config.d_model).items()}
+    learned = Heads.from_arrays(arrays) if heads else None
+    save_checkpoint(folder, config, tokenizer, weights, {"preset": "tiny"}, heads=learned)
     return folder

@@ -211,7 +211,9 @@ class TelegramApi:
             raise ApiError(404, "Not Found")
         failure = self._take_failure(method, params)
         if failure is None:
-            return JSONResponse({"ok": True, "result": await handler(params)})
+            # As Telegram writes it: in ASCII, which can spell half a surrogate pair.
+            content = json.dumps({"ok": True, "result": await handler(params)})
+            return Response(content, media_type="application/json")
         if failure.performed:
             await handler(params)
         return _failed(failure)
