@@ -23,6 +23,10 @@ Json = dict[str, Any]
 USERS, GROUPS = tuple(range(701, 721)), tuple(range(-805, -800))
 BOT = {"id": 110201543, "is_bot": True, "first_name": "말벗", "username": "malbeot_bot"}
 _TALKATIVE = 0.4  # the share of variants that are sound messages, of whatever text: what the others must not disturb
+_ESSENTIAL = tuple(
+    ("message", *path.split())
+    for path in ("chat id", "chat type", "chat", "message_id", "from id", "from is_bot", "text")
+)
 _DEEPEST = 3  # objects within objects
 _JSON_NAMES = {"from_user": "from"}
 
@@ -153,8 +157,14 @@ def varied(update: Json, others: Sequence[Json], rng: random.Random) -> Json:
         return {"message": rng.choice(WRONG)}
     if rng.random() < _TALKATIVE:
         chat = {"id": rng.choice(USERS), "type": "private"}
-        return _message(chat, rng.choice((*_TALK, *_COMMANDS, *_NASTY, *SPECIAL_TOKENS)), {})
+        sound = _message(chat, rng.choice((*_TALK, *_COMMANDS, *_NASTY, *SPECIAL_TOKENS)), {})
+        return sound if rng.random() < 0.8 else _with(sound, rng.choice(_ESSENTIAL), rng.choice(WRONG))
     return _spoiled(update, others, rng)
+
+
+def _with(update: Json, path: Sequence[str], value: Any) -> Json:  # noqa: ANN401
+    name, *rest = path
+    return update | {name: _with(update[name], rest, value) if rest else value}
 
 
 def _spoiled(update: Json, others: Sequence[Json], rng: random.Random) -> Json:
@@ -170,7 +180,9 @@ def _spoiled(update: Json, others: Sequence[Json], rng: random.Random) -> Json:
             return {key: value for key, value in update.items() if key != name}
         case 1:
             return update | rng.choice(others)
-    return update | {rng.choice((name, "text", "caption", "photo", "chat", "reply_to_message")): rng.choice(WRONG)}
+    return update | {
+        rng.choice((*[name] * 4, "text", "caption", "photo", "chat", "reply_to_message")): rng.choice(WRONG)
+    }
 
 
 _others = [
