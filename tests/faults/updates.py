@@ -195,6 +195,8 @@ async def drive(redis_url: str, number: int, seed: int, speaker: Speaker) -> Sum
                     ) from error
             summary.events.update(" ".join(filter(None, (line["event"], line.get("error")))) for line in logs)
             _check(sent, logs, seed)
+            if summary.sent % 10_000 == 0:
+                print(f"{summary.sent:,} sent", file=sys.stderr, flush=True)
     return summary
 
 
