@@ -18,6 +18,7 @@ LONGEST_SOCKET_PATH = 100  # bytes; the least that a supported system allows is 
 LOCK_WAIT = 5.0  # seconds; how long a server whose owner was killed may take to end
 START_WAIT = 60.0  # seconds; a large file takes time to load
 STOP_WAIT = 20.0  # seconds
+TIDY_EVERY = 6 * 3600.0  # seconds; what was deleted stays in the append-only file until that is written anew
 
 # The server must not outlive its owner, whatever ends the owner. No signal can be relied on for that on every system,
 # but a pipe can: when the owner is gone its end closes, and the watcher, waiting on the other end, stops the server.
@@ -28,13 +29,15 @@ WATCHED = 'exec 3<&0; (read -r _ || kill -TERM $$) <&3 & exec "$@" </dev/null 3<
 class EmbeddedServer:
     """A server that stands while the block is entered, and whose data stay in `data_dir`.
 
-    Every write is on disk before it is answered. Only the operator's own user can reach the server, by a Unix socket;
-    other processes find it with `running`. ServerError if it cannot start, or if the folder has a server already.
+    Every write is on disk before it is answered, and what was deleted is off it within TIDY_EVERY. Only the operator's
+    own user can reach the server, by a Unix socket; other processes find it with `running`. ServerError if it cannot
+    start, or if the folder has a server already.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._dir = data_dir.absolute()
         self._process: asyncio.subprocess.Process | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self._socket = _default_socket(self._dir)
 
     @property
@@ -59,11 +62,15 @@ class EmbeddedServer:
         except BaseException:
             await self._stop(self._process)
             raise
+        self._tidying = asyncio.create_task(self._tidy(), name="tidy")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._tidying:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
         if self._process:
             await self._stop(self._process)
 
@@ -97,6 +104,12 @@ class EmbeddedServer:
             "appendonly": "yes",
             "appendfsync": "always",
             "maxmemory-policy": "noeviction",
+            # What is deleted shall be gone. An entry that shares a node with others would stay until these go too,
+            # and the logs of slow and large commands would keep users' words.
+            "stream-node-max-entries": "1",
+            "slowlog-log-slower-than": "-1",
+            "commandlog-request-larger-than": "-1",
+            "commandlog-reply-larger-than": "-1",
         }
         arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
         return await asyncio.create_subprocess_exec(
@@ -122,6 +135,11 @@ class EmbeddedServer:
                         return
                     await asyncio.sleep(0.02)
         raise ServerError(f"the embedded server did not start; {self._dir / 'redis.log'} may tell why")
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.to_thread(_ask, self._socket, b"BGREWRITEAOF")
+            await asyncio.sleep(TIDY_EVERY)
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
@@ -205,11 +223,16 @@ def _remove_socket(data_dir: Path) -> None:
 
 
 def _answers(path: Path) -> bool:
+    return _ask(path, b"PING") == b"+PONG\r\n"
+
+
+def _ask(path: Path, command: bytes) -> bytes:
+    """What the server says to a command without arguments; nothing if it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(1.0)
             link.connect(str(path))
-            link.sendall(b"PING\r\n")
-            return link.recv(7) == b"+PONG\r\n"
+            link.sendall(command + b"\r\n")
+            return link.recv(1024)
     except OSError:
-        return False
+        return b""

@@ -16,6 +16,7 @@ from bot.settings import Settings
 
 GROUP = "workers"  # the scripts name it too
 SEEN_TTL = 48 * 3600  # seconds; Telegram repeats an update for 24 hours
+LETTER_TTL = 30 * 86400  # seconds; then a dead letter is deleted
 
 
 class Mailbox:
@@ -101,7 +102,8 @@ class Mailbox:
                 address=address,
                 entry=entry,
                 messages=tuple(map(codec.read_message, content[1])),
-                history=tuple(map(codec.read_exchange, content[2])),
+                # More may be stored than is kept now: the operator has lowered the limit since.
+                history=tuple(map(codec.read_exchange, content[2][-self._history_exchanges or len(content[2]) :])),
                 tries=content[0],
             )
             for (entry, address), content in zip(claims, taken, strict=True)
@@ -210,9 +212,10 @@ class Mailbox:
         return int(await self._redis.get(self._keys.backlog) or 0)
 
     async def beat(self, consumer: str, info: Mapping[str, str], *, ttl: float) -> None:
-        """A worker's sign of life, good for `ttl` seconds."""
+        """A worker's sign of life, good for `ttl` seconds; with it, dead letters that are too old go."""
         info_json = json.dumps(dict(info), ensure_ascii=False)
-        await self._with_group("beat", [self._keys.ready, self._keys.workers], [consumer, ttl, info_json])
+        keys = [self._keys.ready, self._keys.workers, self._keys.dead]
+        await self._with_group("beat", keys, [consumer, ttl, info_json, LETTER_TTL])
 
     async def leave(self, consumer: str) -> None:
         """A worker's farewell: it counts as gone at once. Claims that it still holds expire and are taken over."""

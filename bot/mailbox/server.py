@@ -17,7 +17,7 @@ T = TypeVar("T")
 @cache
 def _source(name: str) -> tuple[str, str]:
     folder = files("bot.mailbox") / "scripts"
-    text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("held", name))
+    text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("held", "shred", name))
     return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,7 +1,7 @@
--- Note a worker's sign of life, and clear away workers that have been silent for too long.
+-- Note a worker's sign of life, and clear away workers that have been silent, and dead letters kept, for too long.
 -- One that still owns claims stays in the group until they are taken over: deleting it would lose them.
-local ready, workers = unpack(KEYS)
-local consumer, ttl, info = unpack(ARGV)
+local ready, workers, dead = unpack(KEYS)
+local consumer, ttl, info, letter_ttl = unpack(ARGV)
 
 local now = tonumber(redis.call('TIME')[1])
 redis.call('HSET', workers, consumer, string.format('%d %s', now + ttl, info))
@@ -14,3 +14,9 @@ for i = 1, #beats, 2 do
     redis.call('HDEL', workers, beats[i])
   end
 end
+
+local old = {}
+for _, letter in ipairs(redis.call('XRANGE', dead, '-', string.format('%d', (now - letter_ttl) * 1000), 'COUNT', 500)) do
+  table.insert(old, letter[1])
+end
+shred(dead, old)

@@ -4,17 +4,18 @@
 local seen, ready, mail, chat, history, backlog, outbox, dead = unpack(KEYS)
 local address, seen_ttl = unpack(ARGV)
 
-local function sweep(stream)
-  local from, page = '-', nil
+local function entries_of_chat(stream)
+  local ids, from, page = {}, '-', nil
   repeat
     page = redis.call('XRANGE', stream, from, '+', 'COUNT', 500)
     for _, found in ipairs(page) do
       if found[2][2] == address then
-        redis.call('XDEL', stream, found[1])
+        table.insert(ids, found[1])
       end
       from = '(' .. found[1]
     end
   until #page < 500
+  return ids
 end
 
 if seen_ttl ~= '' and not redis.call('SET', seen, 1, 'EX', seen_ttl, 'NX') then
@@ -31,7 +32,9 @@ local withdrawn = redis.call('LLEN', mail)
 redis.call('DEL', mail, chat, history)
 redis.call('DECRBY', backlog, withdrawn)
 if outbox then
-  sweep(outbox)
-  sweep(dead)
+  for _, id in ipairs(entries_of_chat(outbox)) do
+    redis.call('XDEL', outbox, id)
+  end
+  shred(dead, entries_of_chat(dead))
 end
 return withdrawn

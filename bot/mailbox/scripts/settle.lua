@@ -16,6 +16,8 @@ if exchange ~= '' then
   redis.call('RPUSH', history, exchange)
   redis.call('LTRIM', history, -exchanges, -1)
   redis.call('EXPIRE', history, history_ttl)
+elseif exchanges == '0' then
+  redis.call('DEL', history) -- of a time when one was kept
 end
 redis.call('XADD', outbox, '*', 'address', address, 'reply', reply)
 if letter ~= '' then
