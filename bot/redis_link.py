@@ -1,7 +1,8 @@
 """The connection to Redis."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -19,6 +20,7 @@ RETRIES = 5  # of a call whose connection broke; with the pauses between them, s
 
 # What the library raises over an address with options that it does not know, or that make no sense.
 _BAD_ADDRESS = (exceptions.RedisError, ValueError, TypeError, LookupError, AttributeError)
+_NO_ADDRESS = "MALBEOT_REDIS_URL: the address, or an option behind its ?, cannot be read"
 
 
 async def connect(url: str) -> Redis:
@@ -29,15 +31,36 @@ async def connect(url: str) -> Redis:
     try:
         redis = _client(url)
     except _BAD_ADDRESS:
-        raise ServerError("MALBEOT_REDIS_URL: the address is none; look at its options, behind the ?") from None
+        raise ServerError(_NO_ADDRESS) from None
     try:
         await redis.echo("")
-    except (exceptions.RedisError, OSError, *_BAD_ADDRESS) as error:
+    except (exceptions.RedisError, OSError) as error:
         await redis.aclose()
         # The server's words could quote the address, and with it the password; the kind of fault cannot.
-        kind = type(error.__cause__ or error).__name__
+        kind = type(_origin(error)).__name__
         raise ServerError(f"MALBEOT_REDIS_URL: the server there refuses us, or does not answer ({kind})") from None
+    except _BAD_ADDRESS:  # the connection is made with what stands behind the ?
+        await redis.aclose()
+        raise ServerError(_NO_ADDRESS) from None
     return redis
+
+
+class _Retry(Retry):
+    """Repeats what broke, but nothing that the server refuses: the library would go on for minutes, at every level."""
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[Any]], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        async def attempt() -> Any:  # noqa: ANN401
+            try:
+                return await do()
+            except exceptions.AuthenticationError as error:  # to the library a kind of broken connection
+                raise exceptions.NoPermissionError(str(error)) from error
+
+        return await super().call_with_retry(attempt, *arguments, **options)
+
+
+def _origin(error: BaseException) -> BaseException:
+    within = error.__cause__ or error.__context__
+    return _origin(within) if within else error
 
 
 def _client(url: str) -> Redis:
@@ -49,7 +72,7 @@ def _client(url: str) -> Redis:
         socket_timeout=REPLY_LIMIT,
         socket_connect_timeout=CONNECT_LIMIT,
         health_check_interval=15,
-        retry=Retry(
+        retry=_Retry(
             ExponentialWithJitterBackoff(base=0.1, cap=2.0),
             RETRIES,
             supported_errors=(exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError),

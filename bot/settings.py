@@ -27,7 +27,7 @@ def _redis_url(value: SecretStr) -> SecretStr:
     if not re.match(r"(redis|rediss|unix)://.", value.get_secret_value()):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     if not _well_formed(value.get_secret_value()):
-        raise ValueError("must be an address: the host in it, or the port, is none")
+        raise ValueError("is no address; what is special in a password is written as %2F and the like")
     return value
 
 

@@ -1,15 +1,12 @@
 """What /privacy promises: what is kept, for how long, and that /forget leaves no trace.
 
-A whole service is at work, its parts in this process: the gateway, a worker with a scripted engine, a server of its own
-whose keys and files are searched down to the byte.
+The server's keys and files are searched down to the byte.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from pathlib import Path
-from threading import Event
 from time import time
 
 from redis.asyncio import Redis
@@ -17,14 +14,9 @@ from redis.asyncio import Redis
 from bot import texts
 from bot.address import Address
 from bot.embedded import EmbeddedServer
-from bot.gateway import run_gateway
 from bot.mailbox import Mailbox, Message, Reply
 from bot.mailbox.mailbox import LETTER_TTL, SEEN_TTL
-from bot.redis_link import connect
-from bot.settings import Settings
-from bot.worker import Worker
-from tests.bot.test_worker import Engine
-from tests.telegram_api import TOKEN, TelegramApi
+from tests.service import Service, serving
 from tests.traces import in_memory, on_disk
 
 CHAT, OTHER = 7180339887, 2718281828
@@ -32,58 +24,11 @@ TRACES = [str(CHAT).encode(), *(word.encode() for word in ("벚나무", "등대"
 STREAMS = ("malbeot:{s0}:outbox:telegram", "malbeot:{s0}:dead", "malbeot:{s0}:ready")
 
 
-class Scripted(Engine):
-    """Repeats what is said; dies of poison, and holds back what is to be held until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__(self._say_it)
-        self.let_go, self.holding = Event(), Event()
-
-    def _say_it(self, text: str) -> str:
-        if "독" in text:
-            raise RuntimeError(text)
-        if "붙들" in text:
-            self.holding.set()
-            self.let_go.wait(60)
-        return f"{text}라고요"
-
-
-class Service:
-    def __init__(self, telegram: TelegramApi, redis: Redis, url: str, folder: Path, engine: Scripted) -> None:
-        self.telegram, self.redis, self.url, self.folder, self.engine = telegram, redis, url, folder, engine
-
-    async def ask(self, chat: int, text: str) -> str:
-        before = len(self.telegram.texts(chat))
-        self.telegram.say(chat, text)
-        await self.telegram.until(lambda: len(self.telegram.texts(chat)) > before, timeout=60)
-        return self.telegram.texts(chat)[-1]
-
-    async def held(self) -> dict[str, bytes]:
-        return await in_memory(self.url)
-
-    async def until(self, condition: Callable[[dict[str, bytes]], object]) -> dict[str, bytes]:
-        """What the server holds, as soon as it meets the condition."""
-        async with asyncio.timeout(60):
-            while not condition(held := await self.held()):  # noqa: ASYNC110 - it happens in the server
-                await asyncio.sleep(0.05)
-        return held
-
-
 @contextlib.asynccontextmanager
-async def serving(folder: Path, **changes: object) -> AsyncIterator[Service]:
-    async with TelegramApi() as telegram, EmbeddedServer(folder) as server:
-        settings = Settings(telegram_token=TOKEN, telegram_api_url=telegram.url, max_tries=1, **changes)  # type: ignore[arg-type]
-        redis, stop, engine = await connect(server.url), asyncio.Event(), Scripted()
-        with ThreadPoolExecutor(1) as thread:
-            worker = Worker(engine, Mailbox.of(redis, settings), settings, thread)
-            tasks = [asyncio.create_task(run_gateway(settings, redis, stop)), asyncio.create_task(worker.run(stop))]
-            try:
-                yield Service(telegram, redis, server.url, folder, engine)
-            finally:
-                engine.let_go.set()
-                stop.set()
-                await asyncio.gather(*tasks)
-                await redis.aclose()
+async def at_home(folder: Path, **settings: object) -> AsyncIterator[Service]:
+    """The service on an embedded server of its own."""
+    async with EmbeddedServer(folder) as server, serving(server.url, **settings) as service:
+        yield service
 
 
 def found(held: dict[str, bytes]) -> dict[str, list[bytes]]:
@@ -93,7 +38,7 @@ def found(held: dict[str, bytes]) -> dict[str, list[bytes]]:
 
 
 async def test_forget_leaves_no_trace_in_memory_or_on_disk(tmp_path: Path) -> None:
-    async with serving(tmp_path) as service:
+    async with at_home(tmp_path) as service:
         telegram = service.telegram
         for chat, word in ((OTHER, "바람"), (CHAT, "벚나무"), (OTHER, "구름")):
             assert await service.ask(chat, word) == f"{word}라고요"
@@ -168,7 +113,7 @@ async def test_a_letter_is_deleted_when_its_time_is_up(redis: Redis) -> None:
 
 
 async def test_where_no_history_is_wanted_none_is_kept(tmp_path: Path) -> None:
-    async with serving(tmp_path, history_exchanges=0) as service:
+    async with at_home(tmp_path, history_exchanges=0) as service:
         assert await service.ask(CHAT, "벚나무") == "벚나무라고요"
         assert await service.ask(CHAT, "등대") == "등대라고요"
         assert service.engine.asked == [[["벚나무"]], [["등대"]]], "each is answered by itself"
@@ -195,7 +140,7 @@ async def test_a_history_of_before_is_neither_read_nor_kept(redis: Redis) -> Non
 
 
 async def test_a_history_expires(tmp_path: Path) -> None:
-    async with serving(tmp_path, history_ttl=1) as service:
+    async with at_home(tmp_path, history_ttl=1) as service:
         assert await service.ask(CHAT, "벚나무") == "벚나무라고요"
         await service.until(lambda held: not found(held))
         await service.ask(CHAT, "등대")

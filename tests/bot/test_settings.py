@@ -67,6 +67,7 @@ WRONG: dict[str, list[str]] = {
     "redis_url": [
         "http://:hunter2@host",
         "redis://",
+        "redis://:hunter2/2@host",
         "redis://:hunter2@h:port",
         "redis://:hunter2@[h",
         "rediss://:hunter2@h:99999",
