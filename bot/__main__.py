@@ -27,6 +27,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+dead = typer.Typer(help="Dead letters: messages that no worker could answer.", no_args_is_help=True)
+app.add_typer(dead, name="dead")
+Letter = Annotated[str, typer.Argument(metavar="LETTER", help="As `dead list` names it.")]
+Letters = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="As `dead list` names them.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that there are.")]
 Attached = Annotated[
     bool, typer.Option("--attached", hidden=True, help="Leave when standard input closes, as it does with the parent.")
 ]
@@ -76,6 +81,40 @@ def worker(attached: Attached = False) -> None:
         os._exit(error.exit_code)  # an ordinary exit would wait for the thread that hangs
 
 
+@dead.command("list")
+def list_dead() -> None:
+    """What waits here, oldest first. A chat is shown by a tag, good for this list alone."""
+    from bot.dead import list_letters
+
+    _on_redis(list_letters)
+
+
+@dead.command("show")
+def show_dead(
+    letter: Letter, text: Annotated[bool, typer.Option("--text", help="Also show what the user wrote.")] = False
+) -> None:
+    """All about one letter; what the user wrote only with --text."""
+    from bot.dead import show_letter
+
+    _on_redis(lambda redis: show_letter(redis, letter, text=text))
+
+
+@dead.command("retry")
+def retry_dead(letters: Letters = None, everything: Everything = False) -> None:
+    """Put letters back into their chats' mailboxes, before whatever waits there: workers try again, and answer once."""
+    from bot.dead import retry_letters
+
+    _on_redis(lambda redis: retry_letters(redis, letters or [], everything=everything))
+
+
+@dead.command("drop")
+def drop_dead(letters: Letters = None, everything: Everything = False) -> None:
+    """Delete letters for good."""
+    from bot.dead import drop_letters
+
+    _on_redis(lambda redis: drop_letters(redis, letters or [], everything=everything))
+
+
 @app.command("settings")
 def show_settings() -> None:
     """Print the settings in effect, secrets masked."""
@@ -98,6 +137,25 @@ async def _serve(role: "Role", settings: "Settings", *, attached: bool) -> None:
         await role(settings, redis, stop)
     finally:
         await redis.aclose()
+
+
+def _on_redis(work: "Callable[[Redis], Awaitable[None]]") -> None:
+    """What an operator asks of Redis, and is done with at once."""
+    settings = _settings()
+    from redis.exceptions import RedisError
+
+    from bot.redis_link import connect
+
+    async def run() -> None:
+        redis = await connect(_redis_url(settings))
+        try:
+            await work(redis)
+        except RedisError as error:
+            raise ServerError(f"Redis is lost ({type(error).__name__})") from None
+        finally:
+            await redis.aclose()
+
+    asyncio.run(run())
 
 
 def _settings() -> "Settings":

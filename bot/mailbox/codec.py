@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.address import Address
-from bot.mailbox.letters import Delivery, Exchange, Message, Reply
+from bot.mailbox.letters import DeadLetter, Delivery, Exchange, Message, Reply
 
 
 def _dump(value: Any) -> str:  # noqa: ANN401
@@ -18,7 +18,10 @@ def write_message(message: Message) -> str:
 
 
 def read_message(text: str) -> Message:
-    fields = json.loads(text)
+    return _message(json.loads(text))
+
+
+def _message(fields: dict[str, Any]) -> Message:
     return Message(fields["update_id"], fields["message_id"], fields["text"], fields["received_at"])
 
 
@@ -64,4 +67,16 @@ def write_dead_letter(messages: tuple[Message, ...], reason: str, tries: int, bu
             "tries": tries,
             "buried_at": buried_at,
         }
+    )
+
+
+def read_dead_letter(entry: str, fields: dict[str, str]) -> DeadLetter:
+    letter = json.loads(fields["letter"])
+    return DeadLetter(
+        id=entry,
+        address=Address.parse(fields["address"]),
+        messages=tuple(map(_message, letter["messages"])),
+        reason=letter["reason"],
+        tries=letter["tries"],
+        buried_at=letter["buried_at"],
     )

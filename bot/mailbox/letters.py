@@ -91,6 +91,18 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A turn that was given up."""
+
+    id: str
+    address: Address
+    messages: tuple[Message, ...]
+    reason: str  # names a kind of fault, and quotes nobody
+    tries: int
+    buried_at: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """A worker that gave a sign of life not long ago."""
 

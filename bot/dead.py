@@ -1,0 +1,93 @@
+"""Dead letters as the operator sees them: no chat's id ever, and no text unless it is asked for."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from secrets import token_bytes
+
+from redis.asyncio import Redis
+from rich.console import Console
+from rich.table import Table
+
+from bot.address import pseudonym
+from bot.errors import BotError
+from bot.mailbox import DeadLetter, DeadLetters
+
+_PIPE_WIDTH = 200  # characters; a line that is cut or folded is no use to another program
+
+
+async def list_letters(redis: Redis) -> None:
+    """A line for each letter."""
+    letters, key = await DeadLetters(redis).all(), token_bytes(16)
+    if not letters:
+        print("no dead letters")
+        return
+    table = Table("letter", "given up", "chat", "updates", "tries", "reason")
+    for letter in letters:
+        table.add_row(
+            letter.id, _moment(letter.buried_at), pseudonym(letter.address, key), _updates(letter), str(letter.tries),
+            _harmless(letter.reason),
+        )  # fmt: skip
+    _console().print(table)
+
+
+async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
+    """One letter, with what was said in it if `text`."""
+    letter = await _find(DeadLetters(redis), letter_id)
+    about = Table("letter", letter.id)
+    about.add_row("given up", _moment(letter.buried_at))
+    about.add_row("tries", str(letter.tries))
+    about.add_row("reason", _harmless(letter.reason))
+    messages = Table("update", "received", "characters", *["text"] * text)
+    for message in letter.messages:
+        said = [_harmless(message.text)] * text
+        messages.add_row(message.origin, _moment(message.received_at), str(len(message.text)), *said)
+    _console().print(about, messages)
+
+
+async def retry_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
+    """Put the letters back, or all; the newest first, since each comes to stand before what its chat has waiting."""
+    letters = DeadLetters(redis)
+    done = await _each(letters, letter_ids, everything, letters.retry)
+    print(f"put back: {done}")
+
+
+async def drop_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
+    """Delete the letters, or all."""
+    letters = DeadLetters(redis)
+    done = await _each(letters, letter_ids, everything, letters.drop)
+    print(f"deleted: {done}")
+
+
+async def _each(
+    letters: DeadLetters, letter_ids: list[str], everything: bool, act: Callable[[DeadLetter], Awaitable[bool]]
+) -> int:
+    if everything == bool(letter_ids):
+        raise BotError("name the letters, or say --all")
+    chosen = await letters.all() if everything else [await _find(letters, letter_id) for letter_id in letter_ids]
+    newest_first = sorted(chosen, key=lambda letter: tuple(map(int, letter.id.split("-"))), reverse=True)
+    return sum([await act(letter) for letter in newest_first])
+
+
+async def _find(letters: DeadLetters, letter_id: str) -> DeadLetter:
+    letter = await letters.get(letter_id)
+    if letter is None:
+        raise BotError("no such dead letter; `python -m bot dead list` names those that there are")
+    return letter
+
+
+def _console() -> Console:
+    console = Console(markup=False, emoji=False, highlight=False)
+    return console if console.is_terminal else Console(markup=False, emoji=False, highlight=False, width=_PIPE_WIDTH)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _updates(letter: DeadLetter) -> str:
+    return " ".join(message.origin for message in letter.messages)
+
+
+def _harmless(text: str) -> str:
+    """Without what a terminal would obey: a user's text could move the cursor, or hide what stands beside it."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
