@@ -87,7 +87,7 @@ class _Request(HTTPXRequest):
 
 def backoff(tries: int, *, most: float = 30.0) -> float:
     """Seconds to wait after the `tries`-th failure in a row: from half a second, doubling up to `most`, jittered."""
-    return min(most, 0.5 * 2.0 ** min(tries - 1, 16)) * random.uniform(0.75, 1.25)
+    return min(most, 0.5 * 2.0 ** min(tries - 1, 16)) * random.uniform(0.75, 1.25)  # noqa: S311 (a jitter)
 
 
 def retry_after(error: RetryAfter) -> float:

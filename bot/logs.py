@@ -18,6 +18,7 @@ Privacy does not rest on care taken at each log call:
 
 import logging
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from pathlib import PurePath
@@ -64,6 +65,8 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     logging.basicConfig(handlers=[Foreign()], level=logging.WARNING, force=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _on_crash
+    threading.excepthook = lambda crash: _report("thread_crashed", crash.exc_value)
+    sys.unraisablehook = lambda crash: _report("unraisable", crash.exc_value)
 
 
 class Foreign(logging.Handler):
@@ -84,7 +87,11 @@ def _on_crash(kind: type[BaseException], error: BaseException, trace: TracebackT
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     else:
-        structlog.get_logger().critical("crashed", exc_info=error)
+        _report("crashed", error)
+
+
+def _report(event: str, error: BaseException | None) -> None:
+    structlog.get_logger().critical(event, exc_info=error)
 
 
 def _console(stream: TextIO) -> Processor:

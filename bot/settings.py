@@ -14,6 +14,7 @@ from bot.errors import SettingsError
 
 PREFIX = "MALBEOT_"
 SECRET_FILES = Path("/run/secrets")
+MASK = "********"
 
 
 def _token(value: SecretStr) -> SecretStr:
@@ -144,11 +145,18 @@ class Settings(BaseSettings):
         return Path(package.submodule_search_locations[0]) / "pretrained"
 
     def masked(self) -> dict[str, str]:
-        """Each variable's effective value by its name; a secret shows only that it is set."""
+        """Each variable's effective value by its name; a secret shows only that it is set, also within an address."""
         return {
-            PREFIX + name.upper(): "********" if isinstance(value, SecretStr) else "" if value is None else str(value)
+            PREFIX + name.upper(): MASK if isinstance(value, SecretStr) else "" if value is None else self._shown(value)
             for name, value in self
         }
+
+    def _shown(self, value: object) -> str:
+        text = re.sub(r"(?<=//)[^/]*@", f"{MASK}@", str(value))
+        token = self.telegram_token.get_secret_value() if self.telegram_token else ""
+        for secret in filter(None, (token, token.partition(":")[2])):  # many a webhook's path is the token
+            text = text.replace(secret, MASK)
+        return text
 
 
 def load_settings() -> Settings:

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -44,12 +45,12 @@ class Loud(logging.Handler):
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, hook = root.handlers[:], sys.excepthook
+    handlers, hooks = root.handlers[:], (sys.excepthook, threading.excepthook, sys.unraisablehook)
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
     yield
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
-    root.handlers[:], sys.excepthook = handlers, hook
+    root.handlers[:], (sys.excepthook, threading.excepthook, sys.unraisablehook) = handlers, hooks
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
 
@@ -148,6 +149,23 @@ def test_a_crash_is_logged_like_any_exception(stream: io.StringIO) -> None:
     sys.excepthook(ValueError, ValueError(WORDS), None)
     [line] = lines(stream)
     assert (line["level"], line["event"], line["exception"]) == ("critical", "crashed", "builtins.ValueError")
+
+
+def test_what_fails_in_a_thread_or_a_finalizer_is_no_exception(stream: io.StringIO) -> None:
+    def fail() -> None:
+        raise ValueError(WORDS)
+
+    class Failing:
+        __del__ = staticmethod(fail)
+
+    configure(stream)
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    failing = Failing()
+    del failing
+    assert [line["event"] for line in lines(stream)] == ["thread_crashed", "unraisable"]
+    assert WORDS not in stream.getvalue()
 
 
 def test_of_a_library_only_the_place_is_shown_and_only_from_warnings_on(stream: io.StringIO) -> None:

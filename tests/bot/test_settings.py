@@ -187,6 +187,16 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
         assert TOKEN not in shown
 
 
+def test_a_secret_within_an_address_is_masked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALBEOT_TELEGRAM_TOKEN", TOKEN)
+    monkeypatch.setenv("MALBEOT_TELEGRAM_API_URL", "https://me:hunter2@api.example.org/x")
+    monkeypatch.setenv("MALBEOT_WEBHOOK_URL", f"https://example.org/hook/{TOKEN}")
+    monkeypatch.setenv("MALBEOT_WEBHOOK_SECRET", "hunter2-hunter2-hunter2")
+    masked = load_settings().masked()
+    assert masked["MALBEOT_TELEGRAM_API_URL"] == "https://********@api.example.org/x"
+    assert masked["MALBEOT_WEBHOOK_URL"] == "https://example.org/hook/********"
+
+
 def test_the_checkpoint_that_ships_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().checkpoint_dir.parts[-2:] == ("model", "pretrained")
     monkeypatch.setenv("MALBEOT_CHECKPOINT", "runs/mine")
