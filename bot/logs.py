@@ -169,6 +169,8 @@ def _secrets(settings: Settings) -> list[str]:
         secrets += [token, token.partition(":")[2]]  # the second half alone too: URLs may write the colon as %3A
     if settings.webhook_secret:
         secrets.append(settings.webhook_secret.get_secret_value())
+    if settings.invite_code:
+        secrets.append(settings.invite_code.get_secret_value())
     if settings.redis_url:
         password = urlsplit(settings.redis_url.get_secret_value()).password or ""
         secrets += [password, unquote(password)]

@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError as SourceError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError as SourceError
 
 from bot.errors import SettingsError
 
@@ -69,6 +77,28 @@ def _webhook_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _invite_code(value: SecretStr) -> SecretStr:
+    # What a link https://t.me/BOT?start=CODE can carry.
+    if not re.fullmatch(r"[A-Za-z0-9_-]{8,64}", value.get_secret_value()):
+        raise ValueError("must be 8 to 64 letters, digits, _ or -")
+    return value
+
+
+def _ids(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = value.replace(",", " ").split()
+    if not words or not all(re.fullmatch(r"-?[1-9][0-9]{0,15}", word) for word in words):
+        raise ValueError("must be Telegram's ids, as 123456789 or -1001234567890, with commas between; not @names")
+    return frozenset(map(int, words))
+
+
+def _users(value: frozenset[int]) -> frozenset[int]:
+    if any(number < 0 for number in value):
+        raise ValueError("must be ids of users; those that begin with - are groups")
+    return value
+
+
 def _listen(value: str) -> str:
     host, _, port = value.rpartition(":")
     if not re.fullmatch(r"[!-~]+", host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
@@ -86,6 +116,7 @@ def _data_dir() -> Path:
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=32), AfterValidator(_name)]
 Folder = Annotated[Path, AfterValidator(_path)]
+Ids = Annotated[frozenset[int], NoDecode, BeforeValidator(_ids)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
 
@@ -113,6 +144,11 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     webhook_listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
 
+    # Who may talk; everybody, where none of the three is set (see bot.access).
+    allowed: Ids = Field(frozenset(), repr=False)  # users and groups
+    admins: Annotated[Ids, AfterValidator(_users)] = Field(frozenset(), repr=False)
+    invite_code: Annotated[SecretStr, AfterValidator(_invite_code)] | None = None
+
     engine: Literal["ctranslate2", "tensorflow"] = "ctranslate2"
     checkpoint: Folder | None = None  # None: the one that ships
     batch_size: int = Field(32, ge=1, le=1024)  # conversations decoded together
@@ -124,6 +160,9 @@ class Settings(BaseSettings):
     history_ttl: int = Field(86400, ge=1, le=315_360_000)  # seconds
     max_backlog: int = Field(10_000, ge=1, le=10_000_000)  # messages waiting in all
     max_mailbox: int = Field(20, ge=1, le=10_000)  # messages waiting of one chat
+
+    user_rate: int = Field(30, ge=0, le=100_000)  # messages a minute of one user, in all chats together; 0: no limit
+    chat_rate: int = Field(20, ge=0, le=100_000)  # messages a minute of one group: as many as Telegram lets us answer; 0: no limit
 
     log_format: Literal["auto", "text", "json"] = "auto"  # auto: text on a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -145,13 +184,20 @@ class Settings(BaseSettings):
         return Path(package.submodule_search_locations[0]) / "pretrained"
 
     def masked(self) -> dict[str, str]:
-        """Each variable's effective value by its name; a secret shows only that it is set, also within an address."""
-        return {
-            PREFIX + name.upper(): MASK if isinstance(value, SecretStr) else "" if value is None else self._shown(value)
-            for name, value in self
-        }
+        """Each variable's effective value by its name.
+
+        A secret shows only that it is set, also within an address; ids only how many there are.
+        """
+        return {PREFIX + name.upper(): self._shown(value) for name, value in self}
 
     def _shown(self, value: object) -> str:
+        match value:
+            case None:
+                return ""
+            case SecretStr():
+                return MASK
+            case frozenset():
+                return f"{len(value)} ids" if value else ""
         text = re.sub(r"(?<=//)[^/]*@", f"{MASK}@", str(value))
         token = self.telegram_token.get_secret_value() if self.telegram_token else ""
         for secret in filter(None, (token, token.partition(":")[2])):  # many a webhook's path is the token

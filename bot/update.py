@@ -35,6 +35,13 @@ class Said:
     kind: Literal["text", "command", "media", "call"]  # a call is our name with nothing else
     content: str  # the text; the command's name in lower case; the kind of media; nothing
     quote: int | None  # the message that an answer quotes; None in private chats, where there is no doubt
+    sender: int | None = None  # who said it in a group: a user, or the chat for which an anonymous admin speaks
+    argument: str = ""  # what stands behind a command
+
+    @property
+    def person(self) -> int | None:
+        """Who said it; None where Telegram does not tell. In a private chat the chat is the person."""
+        return self.chat if self.quote is None else self.sender
 
 
 def is_id(value: object) -> TypeGuard[int]:
@@ -67,8 +74,9 @@ def read_update(update: Json, me: Me) -> Said | None:
         return None
     private = place == "private"
 
-    def said(kind: Literal["text", "command", "media", "call"], content: str) -> Said:
-        return Said(update_id, chat, kind, content, None if private else message_id)
+    def said(kind: Literal["text", "command", "media", "call"], content: str, argument: str = "") -> Said:
+        quote, sender = (None, None) if private else (message_id, _sender(message))
+        return Said(update_id, chat, kind, content, quote, sender, argument)
 
     text = message.get("text")
     if isinstance(text, str):
@@ -76,7 +84,7 @@ def read_update(update: Json, me: Me) -> Said | None:
         if command := _COMMAND.match(text):
             name, addressee = command.groups()
             if addressee is None or addressee.lower() == me.username.lower():
-                return said("command", name.lower())
+                return said("command", name.lower(), text[command.end() :].strip())
             return None
         mention = _mention(me)
         if private or mention.search(text) or _replies_to(message, me):
@@ -98,6 +106,13 @@ def _from_bot(message: Json) -> bool:
         case {"from": {"is_bot": True}}:
             return "sender_chat" not in message
     return False
+
+
+def _sender(message: Json) -> int | None:
+    match message:
+        case {"sender_chat": {"id": int(sender)}} | {"from": {"id": int(sender)}} if abs(sender) < 1 << 63:
+            return sender
+    return None
 
 
 def _replies_to(message: Json, me: Me) -> bool:

@@ -3,19 +3,25 @@
 from bot.mailbox.dead import DeadLetters
 from bot.mailbox.lease import Lease
 from bot.mailbox.letters import Accepted, DeadLetter, Delivery, Exchange, Message, Reply, Turn, Worker
+from bot.mailbox.limits import Bucket, Limits, Passed
 from bot.mailbox.mailbox import Mailbox
+from bot.mailbox.members import Members
 from bot.mailbox.outbox import Outbox
 
 __all__ = [
     "Accepted",
+    "Bucket",
     "DeadLetter",
     "DeadLetters",
     "Delivery",
     "Exchange",
     "Lease",
+    "Limits",
     "Mailbox",
+    "Members",
     "Message",
     "Outbox",
+    "Passed",
     "Reply",
     "Turn",
     "Worker",

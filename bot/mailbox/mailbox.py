@@ -183,13 +183,13 @@ class Mailbox:
         return await self._clear(address, update_id, [])
 
     async def forget(self, address: Address, *, update_id: int | str | None = None) -> int:
-        """As `reset`, and every other trace goes too: undelivered replies and dead letters of the chat.
+        """As `reset`, and every other trace goes too: undelivered replies, dead letters, that the invite code was given.
 
         Reads the outbox and the dead letters whole, in one go.
         """
-        return await self._clear(address, update_id, [self._keys.outbox(address.channel), self._keys.dead])
+        return await self._clear(address, update_id, [self._keys.outbox(address.channel), self._keys.dead, self._keys.members])
 
-    async def _clear(self, address: Address, update_id: int | str | None, streams: list[str]) -> int:
+    async def _clear(self, address: Address, update_id: int | str | None, rest: list[str]) -> int:
         keys = self._keys
         withdrawn = await run_script(
             self._redis,
@@ -201,7 +201,7 @@ class Mailbox:
                 keys.chat(address),
                 keys.history(address),
                 keys.backlog,
-                *streams,
+                *rest,
             ],
             [str(address), "" if update_id is None else SEEN_TTL],
         )

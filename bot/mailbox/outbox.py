@@ -1,5 +1,6 @@
 """Replies on their way out."""
 
+from collections.abc import Iterable
 from time import time
 from typing import Any
 
@@ -54,11 +55,21 @@ class Outbox:
 
         Once for each message, however often it is posted: False when it had been posted before.
         """
+        return await self._post(address, reply, message, [], 0)
+
+    async def tell(
+        self, address: Address, reply: Reply, *, message: Message, topic: str, parties: Iterable[Address], every: int
+    ) -> bool:
+        """As `post`, but False too where one of `parties` was told of the topic within `every` seconds."""
+        return await self._post(address, reply, message, [self._keys.hush(topic, party) for party in parties], every)
+
+    async def _post(self, address: Address, reply: Reply, message: Message, hushed: list[str], every: int) -> bool:
+        keys = self._keys
         posted = await run_script(
             self._redis,
             "post",
-            [self._keys.told(address.channel, message.update_id), self._keys.outbox(address.channel)],
-            [str(address), codec.write_reply(reply, (message,), time()), TOLD_TTL],
+            [keys.told(address.channel, message.update_id), keys.outbox(address.channel), *hushed],
+            [str(address), codec.write_reply(reply, (message,), time()), TOLD_TTL, every],
         )
         return bool(posted)
 

@@ -1,7 +1,8 @@
 -- Withdraw a chat's waiting messages and forget its history. Returns how many messages were withdrawn.
--- With an outbox and a stream of dead letters among KEYS, the chat's entries there go too; that reads both streams whole.
+-- With an outbox, a stream of dead letters and the members among KEYS, the chat goes from these too; that reads both
+-- streams whole.
 -- With `seen_ttl` the update is noted in `seen`, and has no effect when it stands there already.
-local seen, ready, mail, chat, history, backlog, outbox, dead = unpack(KEYS)
+local seen, ready, mail, chat, history, backlog, outbox, dead, members = unpack(KEYS)
 local address, seen_ttl = unpack(ARGV)
 
 local function entries_of_chat(stream)
@@ -36,5 +37,6 @@ if outbox then
     redis.call('XDEL', outbox, id)
   end
   shred(dead, entries_of_chat(dead))
+  redis.call('HDEL', members, address)
 end
 return withdrawn
