@@ -21,7 +21,9 @@ async def answer(
         case "who":
             return texts.who(settings.owner, settings.bot_name, about.facts(settings.checkpoint_dir))
         case "privacy":
-            return texts.privacy(settings.history_exchanges, settings.history_ttl)
+            return texts.privacy(
+                settings.history_exchanges, settings.history_ttl, by_code=settings.invite_code is not None
+            )
         case "reset":
             await mailbox.reset(address, update_id=update_id)
             return texts.RESET

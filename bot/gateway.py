@@ -16,7 +16,7 @@ from bot.chat_action import Typing
 from bot.delivery import CHANNEL, Sender
 from bot.errors import SettingsError
 from bot.intake import Intake
-from bot.mailbox import Mailbox, Outbox
+from bot.mailbox import Outbox
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
@@ -59,7 +59,7 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
     me = Me(user.id, user.username or "")
     pace = Pace()
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
-        intake = Intake(me, Mailbox.of(redis, settings), Outbox(redis), settings, typing)
+        intake = Intake(me, redis, settings, typing)
         group.create_task(
             while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing).run())
         )

@@ -1,6 +1,7 @@
 """Every fixed sentence that users read, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 COMMANDS: Mapping[str, str] = {
     "start": "인사 나누기",
@@ -22,6 +23,20 @@ BACKLOG_FULL = "지금은 이야기하러 오신 분이 많아서 방금 글을 
 MAILBOX_FULL = (
     "앞서 보내신 말씀에 아직 답을 쓰고 있어서 방금 글은 받지 못했어요. 답을 받으신 다음에 다시 보내 주시겠어요?"
 )
+
+LIMITED = "잠깐 사이에 글이 너무 많이 와서 제가 따라 읽지 못했어요. 조금 쉬었다가 다시 보내 주시겠어요?"
+
+# Who may talk
+REFUSED_GROUP = "죄송해요, 이 모임에서는 초대받은 분하고만 이야기할 수 있어요."
+REFUSED_CRISIS = (
+    "말해 주셔서 고마워요. 저는 초대받은 분하고만 이야기할 수 있지만, 그 말씀은 그냥 넘길 수 없어요.\n"
+    "자살예방 상담전화 109는 24시간 언제든 받아요. 가까운 분이 걱정되어 거셔도 돼요. "
+    "다친 사람이 있거나 당장 위험하면 119에 먼저 전화해 주세요."
+)
+WRONG_CODE = "초대 코드가 맞지 않아요. 받으신 코드를 다시 한번 확인해 주시겠어요?"
+TOO_MANY_CODES = "초대 코드를 여러 번 잘못 적으셨어요. 한 시간쯤 뒤에 다시 적어 주세요."
+CODE_FORGOTTEN = "다시 이야기하시려면 /start 뒤에 초대 코드를 적어 보내 주세요."
+REMOVE_USAGE = "/remove 뒤에 내보낼 분의 번호를 적어 주세요. 번호는 /members 를 보내시면 볼 수 있어요."
 
 # One after the other while danger lasts. Each ends with a question to which "no" means danger (see bot.crisis).
 CRISIS = (
@@ -88,8 +103,42 @@ def who(owner: str, bot_name: str, facts: str | None) -> str:
     return "\n".join(lines) + (f"\n\n{facts}" if facts else "")
 
 
-def privacy(exchanges: int, ttl: int) -> str:
-    """What is kept and for how long: the last `exchanges` for `ttl` seconds. Must stay true to `bot.mailbox`."""
+def refused(person: int, *, by_code: bool) -> str:
+    """To who may not talk, in private: how they could come in. The number is what the operator's list would hold."""
+    how = (
+        "초대 코드가 있으시면 /start 뒤에 한 칸 띄우고 적어 보내 주세요."
+        if by_code
+        else f"이야기하고 싶으시면 운영하는 분에게 이 번호를 알려 주세요: {person}"
+    )
+    return f"죄송해요, 저는 초대받은 분하고만 이야기할 수 있어요. {how}"
+
+
+def members(shown: Sequence[tuple[str, int]], total: int) -> str:
+    """To an admin: who came in by the code, as (id, seconds since the epoch), and how many they are in all."""
+    if not total:
+        return "초대 코드로 들어온 분이 아직 없어요."
+    lines = [f"{person} ({datetime.fromtimestamp(since, UTC):%Y-%m-%d}부터)" for person, since in shown]
+    more = [f"그 밖에 {total - len(shown)}명"] if total > len(shown) else []
+    return "\n".join(
+        [f"초대 코드로 들어온 분은 {total}명이에요. 내보내려면 /remove 뒤에 번호를 적어 주세요.", *lines, *more]
+    )
+
+
+def removed(person: str, *, listed: bool) -> str:
+    """To an admin; `listed`: the settings let the person in all the same."""
+    if listed:
+        return f"{person}번은 설정(MALBEOT_ALLOWED, MALBEOT_ADMINS)에 적혀 있어서 거기에서도 지우셔야 해요."
+    return (
+        f"{person}번은 이제 초대 명단에 없어요. 코드를 아는 분은 다시 들어올 수 있으니, 막으시려면 코드도 바꿔 주세요."
+    )
+
+
+def privacy(exchanges: int, ttl: int, *, by_code: bool = False) -> str:
+    """What is kept and for how long: the last `exchanges` for `ttl` seconds; `by_code`: there is an invite code.
+
+    Must stay true to `bot.mailbox`.
+    """
+    member = "• 초대 코드로 들어오셨다면 그 사실을 /forget 을 보내시거나 운영자가 지울 때까지 적어 둬요.\n" * by_code
     if exchanges:
         kept = (
             f"• 이야기를 이어 가려고 최근에 주고받은 대화 {exchanges}번까지를 보관하고, "
@@ -105,6 +154,8 @@ def privacy(exchanges: int, ttl: int) -> str:
 끝내 답을 쓰지 못한 글은 운영자가 까닭을 살펴볼 수 있게 30일 동안 남겨 둔 뒤 지워요.
 • 보관하는 곳은 이 챗봇을 운영하는 사람의 서버(Redis)예요. 운영자는 보관된 글을 읽을 수 있어요. \
 서버가 일한 기록(로그)에는 글도, 어느 대화인지도 적지 않아요.
+{member}\
+• 한꺼번에 너무 많이 오는 글을 막으려고 횟수를 세요. 누구인지 알아볼 수 없게 적고 길어도 한 시간이면 지워요.
 • 같은 글에 두 번 답하지 않으려고 글의 번호를 이틀 동안 적어 둬요. 누가 쓴 어떤 글인지는 적지 않아요.
 • /forget 을 보내시면 이 대화에서 보관하던 것을 바로 모두 지워요. 서버의 저장 파일에서는 다음에 정리할 때 사라져요. \
 대화방에 보이는 글은 남아 있으니 직접 지워 주세요."""

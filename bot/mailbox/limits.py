@@ -51,10 +51,6 @@ class Limits:
                 keys.seen(channel, message.update_id),
                 *(keys.bucket(bucket.name, bucket.owner) for bucket in buckets),
             ],
-            [
-                value
-                for bucket in buckets
-                for value in (bucket.size, max(1, round(1000 * bucket.period / bucket.size)))
-            ],
+            [value for bucket in buckets for value in (bucket.size, max(1, round(1000 * bucket.period / bucket.size)))],
         )
         return Passed(outcome)

@@ -183,11 +183,13 @@ class Mailbox:
         return await self._clear(address, update_id, [])
 
     async def forget(self, address: Address, *, update_id: int | str | None = None) -> int:
-        """As `reset`, and every other trace goes too: undelivered replies, dead letters, that the invite code was given.
+        """As `reset`, and every other trace goes too: undelivered replies, dead letters, that the code was given.
 
         Reads the outbox and the dead letters whole, in one go.
         """
-        return await self._clear(address, update_id, [self._keys.outbox(address.channel), self._keys.dead, self._keys.members])
+        return await self._clear(
+            address, update_id, [self._keys.outbox(address.channel), self._keys.dead, self._keys.members]
+        )
 
     async def _clear(self, address: Address, update_id: int | str | None, rest: list[str]) -> int:
         keys = self._keys

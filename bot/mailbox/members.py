@@ -27,5 +27,5 @@ class Members:
     async def all(self) -> dict[Address, int]:
         """Each with the time of coming in, in seconds since the epoch, the latest first."""
         found = await self._redis.hgetall(self._key)
-        joined = {Address.parse(person): int(since) for person, since in found.items()}
+        joined = {Address.parse(str(person)): int(since) for person, since in found.items()}
         return dict(sorted(joined.items(), key=lambda item: item[1], reverse=True))

@@ -20,9 +20,16 @@ class World:
 
     def __init__(self, redis: Redis, typing: Typing) -> None:
         self.redis = redis
-        self.mailbox = Mailbox(redis, max_backlog=3, max_mailbox=2)
-        self.intake = Intake(Me(99, "malbeot_bot"), self.mailbox, Outbox(redis), Settings(), typing)
+        self.mailbox = Mailbox(redis)
+        self._typing = typing
         self._ids = 0
+        self.intake = self.opens()
+
+    def opens(self, **settings: object) -> Intake:
+        """One more gateway's intake, or one with other settings; that is the one that gets what is said from now on."""
+        chosen = Settings(**{"max_backlog": 3, "max_mailbox": 2} | settings)  # type: ignore[arg-type]
+        self.intake = Intake(Me(99, "malbeot_bot"), self.redis, chosen, self._typing)
+        return self.intake
 
     async def gets(self, chat: int, *, update_id: int | None = None, **content: object) -> None:
         self._ids += 1

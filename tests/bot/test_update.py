@@ -23,11 +23,17 @@ def test_a_private_text_is_a_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "command"),
-    [("/start", "start"), ("/Who 지금", "who"), ("/help@Malbeot_bot", "help"), ("/reset\n안녕", "reset")],
+    ("text", "command", "argument"),
+    [
+        ("/start", "start", ""),
+        ("/start  xK3-9_aB ", "start", "xK3-9_aB"),
+        ("/Who 지금", "who", "지금"),
+        ("/help@Malbeot_bot", "help", ""),
+        ("/reset\n안녕", "reset", "안녕"),
+    ],
 )
-def test_commands_lose_slash_case_and_addressee(text: str, command: str) -> None:
-    assert read_update(update(text=text), ME) == Said(5, 7, "command", command, None)
+def test_commands_lose_slash_case_and_addressee(text: str, command: str, argument: str) -> None:
+    assert read_update(update(text=text), ME) == Said(5, 7, "command", command, None, argument=argument)
 
 
 def test_what_only_looks_like_a_command_is_text() -> None:
@@ -43,10 +49,14 @@ def test_in_groups_only_what_is_meant_for_the_bot_counts() -> None:
     assert read_update(update(GROUP, text="@malbeot_bot2 안녕"), ME) is None
     assert read_update(update(GROUP, text="/help@other_bot"), ME) is None
     assert read_update(update(GROUP, photo=[]), ME) is None
-    assert read_update(update(GROUP, text="@MalBeot_Bot 안녕"), ME) == Said(5, -100, "text", "안녕", 3)
-    assert read_update(update(GROUP, text="안녕", reply_to_message=ours), ME) == Said(5, -100, "text", "안녕", 3)
-    assert read_update(update(GROUP, text="@malbeot_bot"), ME) == Said(5, -100, "call", "", 3)
-    assert read_update(update(GROUP, photo=[], caption="@malbeot_bot 봐"), ME) == Said(5, -100, "media", "photo", 3)
+    assert read_update(update(GROUP, text="@MalBeot_Bot 안녕"), ME) == Said(5, -100, "text", "안녕", 3, sender=7)
+    assert read_update(update(GROUP, text="안녕", reply_to_message=ours), ME) == Said(
+        5, -100, "text", "안녕", 3, sender=7
+    )
+    assert read_update(update(GROUP, text="@malbeot_bot"), ME) == Said(5, -100, "call", "", 3, sender=7)
+    assert read_update(update(GROUP, photo=[], caption="@malbeot_bot 봐"), ME) == Said(
+        5, -100, "media", "photo", 3, sender=7
+    )
 
 
 def test_other_kinds_are_media_and_service_messages_are_nothing() -> None:
@@ -71,7 +81,20 @@ def test_edits_channels_other_bots_and_unknown_updates_are_nothing() -> None:
 
 def test_an_anonymous_admin_is_a_person() -> None:
     admin = {"from": {"id": 1087968824, "is_bot": True}, "sender_chat": GROUP}
-    assert read_update(update(GROUP, text="@malbeot_bot 안녕", **admin), ME) == Said(5, -100, "text", "안녕", 3)
+    said = read_update(update(GROUP, text="@malbeot_bot 안녕", **admin), ME)
+    assert said == Said(5, -100, "text", "안녕", 3, sender=-100)
+
+
+def test_the_person_is_the_private_chat_or_who_writes_in_the_group() -> None:
+    def person(message: dict[str, Any]) -> int | None:
+        said = read_update(message, ME)
+        assert said is not None
+        return said.person
+
+    assert person(update(text="안녕")) == 7
+    assert person(update(GROUP, text="@malbeot_bot 안녕")) == 7
+    assert person(update(GROUP, text="@malbeot_bot 안녕", **{"from": None})) is None
+    assert person(update(GROUP, text="@malbeot_bot 안녕", **{"from": {"id": 10**70, "is_bot": False}})) is None
 
 
 def test_half_a_surrogate_pair_can_be_stored() -> None:
