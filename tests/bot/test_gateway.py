@@ -63,6 +63,32 @@ async def test_polling_answers_and_shows_that_it_types(telegram: TelegramApi, re
     assert (telegram.texts(7), telegram.texts(8)) == (["안녕"], ["잘 지내?"])
 
 
+async def test_a_full_mailbox_is_told_at_once_and_what_was_accepted_is_answered(
+    telegram: TelegramApi, redis: Redis
+) -> None:
+    for text in ("하나", "둘", "셋", "넷"):
+        telegram.say(7, text)
+    telegram.say(8, "저도요")
+    async with gateway(settings(telegram, max_mailbox=2), redis):
+        await telegram.until(lambda: telegram.texts(7) == [texts.MAILBOX_FULL])  # and no worker is up
+        await telegram.until(lambda: not telegram.updates)
+        async with echoing(redis):
+            await telegram.until(lambda: len(telegram.sent) == 3)
+    assert telegram.texts(7) == [texts.MAILBOX_FULL, "하나\n둘"]
+    assert telegram.texts(8) == ["저도요"]
+
+
+async def test_a_stranger_comes_in_by_the_invite_link(telegram: TelegramApi, redis: Redis) -> None:
+    async with echoing(redis), gateway(settings(telegram, invite_code="xK3-9_aB"), redis):
+        telegram.say(7, "안녕")
+        await telegram.until(lambda: telegram.texts(7) == [texts.refused(7, by_code=True)])
+        telegram.say(7, "/start xK3-9_aB")  # what https://t.me/malbeot_bot?start=xK3-9_aB sends
+        telegram.say(7, "안녕")
+        await telegram.until(lambda: telegram.texts(7)[-1] == "안녕")
+    assert not telegram.updates
+    assert len(telegram.texts(7)) == 3
+
+
 async def test_the_menu_is_registered_and_its_commands_need_no_worker(telegram: TelegramApi, redis: Redis) -> None:
     telegram.say(7, "/who")
     async with gateway(settings(telegram, owner="김하나"), redis):

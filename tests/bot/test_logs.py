@@ -125,6 +125,13 @@ def test_a_secret_of_the_settings_leaves_no_line(stream: io.StringIO) -> None:
     assert "ssword" not in stream.getvalue()
 
 
+def test_the_invite_code_leaves_no_line(stream: io.StringIO) -> None:
+    configure_logs(Settings(invite_code="xK3-9_aB", log_format="json"), stream)
+    structlog.get_logger().info("tried xK3-9_aB", a="/start xK3-9_aB")
+    assert "xK3-9_aB" not in stream.getvalue()
+    assert "********" in stream.getvalue()
+
+
 def test_an_exception_shows_its_way_but_not_its_words(stream: io.StringIO) -> None:
     log = configure(stream)
     try:

@@ -78,6 +78,9 @@ WRONG: dict[str, list[str]] = {
     "webhook_url": ["ftp://hunter2", "https://", "https://a b/hunter2", "https://h/hunter2\n", "https://[hunter2"],
     "webhook_secret": ["hunter2", "hunter2" * 40, "hunter2 hunter2 hunter2", "hunter2-hunter2-hunter2é"],
     "webhook_listen": ["hunter2", "0.0.0.0:99999", "h:0", ":80", "h:-1", "h:8٠", "hun ter2:80", "h:80\n", "h:"],
+    "allowed": ["hunter2", "12345, @hunter2", ",", "0", "[12345]", "1" * 17],
+    "admins": ["hunter2", "-10012345"],
+    "invite_code": ["hunter2", "hunter2 hunter2", "hunter2" * 10, "hunter2-hunter2é"],
     "engine": ["hunter2", "CTRANSLATE2", "tensorflow\n"],
     "checkpoint": ["hunter2\0", "/hunter2/\udcff"],
     "batch_size": ["hunter2", "0", "-1", "1025", "1e3x", "9" * 5000],
@@ -88,6 +91,8 @@ WRONG: dict[str, list[str]] = {
     "history_ttl": ["hunter2", "0", "99999999999999999999"],
     "max_backlog": ["hunter2", "0", "1.5", "99999999999999999999"],
     "max_mailbox": ["hunter2", "-1", "10001"],
+    "user_rate": ["hunter2", "-1", "100001"],
+    "chat_rate": ["hunter2", "-1", "100001"],
     "log_format": ["hunter2", "TEXT"],
     "log_level": ["hunter2", "debug", "10"],
 }
@@ -195,6 +200,29 @@ def test_a_secret_within_an_address_is_masked_too(monkeypatch: pytest.MonkeyPatc
     masked = load_settings().masked()
     assert masked["MALBEOT_TELEGRAM_API_URL"] == "https://********@api.example.org/x"
     assert masked["MALBEOT_WEBHOOK_URL"] == "https://example.org/hook/********"
+
+
+def test_ids_are_read_with_commas_or_spaces_and_shown_only_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALBEOT_ALLOWED", " 90071234, -1001234567890 90071234,")
+    monkeypatch.setenv("MALBEOT_ADMINS", "90075678")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "malbeot_invite_code").write_text("hunter2-hunter2\n")
+    settings = load_settings()
+    assert settings.allowed == {90071234, -1001234567890}
+    assert settings.admins == {90075678}
+    assert settings.invite_code is not None
+    assert settings.invite_code.get_secret_value() == "hunter2-hunter2"
+    masked = settings.masked()
+    assert (masked["MALBEOT_ALLOWED"], masked["MALBEOT_ADMINS"]) == ("2 ids", "1 ids")
+    assert not any(word in repr(settings) + str(masked) for word in ("9007", "1234567890", "hunter2"))
+
+
+def test_ids_that_are_names_are_one_line_that_says_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALBEOT_ADMINS", "@minji")
+    with pytest.raises(SettingsError, match=r"^MALBEOT_ADMINS: must be Telegram's ids, as 123456789 or .*not @names$"):
+        load_settings()
 
 
 def test_the_checkpoint_that_ships_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
