@@ -16,7 +16,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from multiprocessing.connection import wait
@@ -173,8 +173,7 @@ def _listed(texts: Sequence[str]) -> str:
     return "".join(f"#{number}" for text in texts for number in numbers(text))
 
 
-def fates(chance: random.Random, points: Sequence[str], reach: int) -> Iterator[Fate]:
-    """One after the other, for the lives of one process: at most `reach` passes of a point each, or 1.5 seconds."""
-    while True:
-        point = chance.choice(points)
-        yield Fate(point, chance.randint(10, 150) if point == "anywhere" else chance.randint(1, reach))
+def drawn(chance: random.Random, points: Sequence[str], reach: int) -> Fate:
+    """One of the points, at most `reach` passes away, or an instant of the first seconds."""
+    point = chance.choice(points)
+    return Fate(point, chance.randint(10, 150) if point == "anywhere" else chance.randint(1, reach))

@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 
 from bot.embedded import EmbeddedServer
-from tests.faults.brittle import GATEWAY_POINTS, NEVER, WORKER_POINTS, Fate, ended, fates, start
+from tests.faults.brittle import GATEWAY_POINTS, NEVER, WORKER_POINTS, drawn, ended, start
 from tests.faults.checker import Asked, Findings, check, marked, numbers
 from tests.faults.table import Row, row, show
 from tests.processes import environment
@@ -79,7 +79,7 @@ class Fleet:
         """All processes, each started again when it ends, until the block is left."""
         await self.start_server()
         keepers = [
-            asyncio.create_task(self.keep(role, fates(random.Random(self.chance.random()), points, self.reach)))
+            asyncio.create_task(self.keep(role, points, random.Random(self.chance.random())))
             for role, number, points in (
                 ("gateway", GATEWAYS, GATEWAY_POINTS),
                 ("worker", WORKERS, WORKER_POINTS),
@@ -94,10 +94,10 @@ class Fleet:
             await asyncio.gather(*keepers, return_exceptions=True)
             await self.stop_server()
 
-    async def keep(self, role: str, drawn: Iterator[Fate]) -> None:
+    async def keep(self, role: str, points: Sequence[str], chance: random.Random) -> None:
         """One process after the other, until cancelled; the last is then told to stop."""
         while True:
-            fate = next(drawn) if self.reach else NEVER
+            fate = drawn(chance, points, self.reach) if self.reach else NEVER
             log = self.folder / f"{role}-{next(self._lives)}.log"
             process = await asyncio.to_thread(start, role, self._environment(), self.folder, log, fate)
             try:
@@ -230,8 +230,10 @@ async def run(kills: int, messages: int, seed: int, folder: Path, report: Callab
             while fleet.kills.total() < kills or len(talk.asked) < messages:
                 talk.listen()
                 ahead = len(talk.asked) / messages - fleet.kills.total() / kills
+                # Whoever is ahead, the users or death, waits for the other.
                 if len(talk.open) < (IN_FLIGHT if ahead <= 0 else IN_FLIGHT // 3):
                     talk.burst()
+                fleet.reach = reach if ahead > 0 else 10 * reach
                 await asyncio.sleep(0.01)
                 if time.monotonic() - reported > 10:
                     reported = time.monotonic()
