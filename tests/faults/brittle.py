@@ -34,7 +34,7 @@ from bot.mailbox import Lease, Mailbox, Outbox, Reply, Turn
 from model.engine import EngineReply
 from tests.faults.checker import CONTEXT, numbers
 
-LEASE = 2.0  # seconds
+LEASE = 4.0  # seconds
 POISON = "독"  # a message with this word ends whoever decodes it
 SLOWEST = 0.02  # seconds of a decode
 

@@ -21,13 +21,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
 
 from bot.embedded import EmbeddedServer
-from tests.faults.brittle import GATEWAY_POINTS, NEVER, WORKER_POINTS, drawn, ended, start
+from tests.faults.brittle import GATEWAY_POINTS, LEASE, NEVER, WORKER_POINTS, Fate, drawn, ended, start
 from tests.faults.checker import Asked, Findings, check, marked, numbers
 from tests.faults.table import Row, row, show
 from tests.processes import environment
@@ -36,7 +38,7 @@ from tests.telegram_api import TOKEN, Sent, TelegramApi
 GATEWAYS, WORKERS, CHATS = 2, 3, 200
 IN_FLIGHT = 300  # messages; nobody is told that the queue is full
 PATIENCE = 60.0  # seconds without any reply, after which what is open counts as lost
-LATE = 1.0  # seconds that a request of a killed gateway may take to arrive
+LATE = 1.0  # seconds that a request of a killed gateway may take to arrive, or the news of its death
 REPLIES_TO_A_SERVER_KILL = (15, 60)
 
 SAYINGS = (
@@ -53,7 +55,7 @@ SAYINGS = (
 
 @dataclass
 class Death:
-    """A gateway was killed, having noted these updates' replies as sent."""
+    """A gateway stopped sending, having noted these updates' replies as sent: it was killed, or its lease ran out."""
 
     at: float
     noted: frozenset[str]
@@ -66,9 +68,10 @@ class Fleet:
     telegram: TelegramApi
     folder: Path
     chance: random.Random = field(default_factory=random.Random)
-    reach: int = 1  # passes of a point, at most, before a process dies there; 0: nobody is to die
+    reach: int = 0  # passes of a point, at most, before a process dies there; 0: nobody is to die
+    settings: dict[str, str] = field(default_factory=dict)
     kills: Counter[str] = field(default_factory=Counter)  # by process and point
-    deaths: list[Death] = field(default_factory=list)
+    killed: dict[Path, float] = field(default_factory=dict)  # gateways' logs, and when each came to its end
     crashes: list[str] = field(default_factory=list)  # ends that nobody ordered
     _lives: Iterator[int] = field(default_factory=count)
     _server: EmbeddedServer | None = None
@@ -99,7 +102,7 @@ class Fleet:
         while True:
             fate = drawn(chance, points, self.reach) if self.reach else NEVER
             log = self.folder / f"{role}-{next(self._lives)}.log"
-            process = await asyncio.to_thread(start, role, self._environment(), self.folder, log, fate)
+            process = await self.start(role, fate, log)
             try:
                 code = await ended(process)
             except asyncio.CancelledError:
@@ -111,13 +114,22 @@ class Fleet:
             elif not self._server_away:
                 self.crashes.append(f"a {role} ended with {code}; see {log}")
             if role == "gateway":
-                self.deaths.append(Death(time.monotonic(), await asyncio.to_thread(noted, log)))
+                self.killed[log] = time.monotonic()
             await asyncio.sleep(0.2 if self._server_away else 0)
 
-    def _environment(self) -> dict[str, str]:
-        settings = {"telegram_token": TOKEN, "telegram_api_url": self.telegram.url, "claim_ttl": "2", "max_tries": "5"}
-        settings |= {"max_mailbox": "1000"}
-        return environment(self.folder / "data", **settings)
+    async def start(self, role: str, fate: Fate, log: Path) -> BaseProcess:
+        """One process, for whoever keeps it himself."""
+        settings = {"telegram_token": TOKEN, "telegram_api_url": self.telegram.url, "max_mailbox": "1000"}
+        settings |= {"claim_ttl": "2", "max_tries": "5"} | self.settings
+        return await asyncio.to_thread(
+            start, role, environment(self.folder / "data", **settings), self.folder, log, fate
+        )
+
+    @property
+    def url(self) -> str:
+        """Of the server."""
+        assert self._server
+        return self._server.url
 
     async def start_server(self) -> None:
         self._server = EmbeddedServer(self.folder / "data")
@@ -140,20 +152,34 @@ class Fleet:
         self._server_away = False
         self.kills["server: emptied" if empty else "server: with its data"] += 1
 
-    def may_repeat(self, first: Sent, again: Sent) -> bool:
-        """A gateway died in between that had sent the reply, and had not come to noting it."""
-        about = self.origins(first)
-        return any(first.at - LATE <= death.at <= again.at and not about & death.noted for death in self.deaths)
+    def excuse(self) -> Callable[[Sent, Sent], bool]:
+        """May a reply have come again? Where a gateway died that had sent it, and had not come to noting it.
 
-    def origins(self, reply: Sent) -> frozenset[str]:
-        """The updates that a reply is about; users here number their messages as Telegram numbers the updates."""
-        return frozenset(map(str, numbers(reply.text)))
+        One that was held up for longer than its lease is good for is as good as dead: another sends in its place.
+        """
+        deaths = [death for log in self.folder.glob("gateway*.log") for death in _deaths(log, self.killed.get(log))]
+
+        def may_repeat(first: Sent, again: Sent) -> bool:
+            # Users here number their messages as Telegram numbers the updates.
+            about = frozenset(map(str, numbers(first.text)))
+            return any(first.at - LATE <= death.at <= again.at + LEASE and not about & death.noted for death in deaths)
+
+        return may_repeat
 
 
-def noted(log: Path) -> frozenset[str]:
-    """The updates whose replies a gateway noted as sent, by its log."""
-    lines = [line for line in log.read_text("utf-8").splitlines() if '"event": "delivered"' in line]
-    return frozenset(str(origin) for line in lines for origin in json.loads(line)["origins"])
+def _deaths(log: Path, killed: float | None) -> Iterator[Death]:
+    behind = time.time() - time.monotonic()
+    noted: dict[str, float] = {}
+    for line in map(json.loads, log.read_text("utf-8").splitlines()):
+        at = datetime.fromisoformat(line["timestamp"]).timestamp() - behind
+        match line:
+            case {"event": "delivered", "origins": origins}:
+                noted |= dict.fromkeys(map(str, origins), at)
+            case {"event": "lease_lost", "lease": "deliver"}:
+                # It ran out some time before the process, held up, came to notice.
+                yield Death(at, frozenset(update for update, then in noted.items() if then < at - LEASE))
+    if killed is not None:
+        yield Death(killed, frozenset(noted))
 
 
 @dataclass
@@ -164,6 +190,7 @@ class Talk:
     chance: random.Random
     asked: list[Asked] = field(default_factory=list)
     open: set[int] = field(default_factory=set)
+    heard: float = field(default_factory=time.monotonic)  # when the last reply came
     _seen: int = 0
 
     def burst(self, *, chats: int = CHATS) -> None:
@@ -184,20 +211,20 @@ class Talk:
         """Take note of what has arrived."""
         new, self._seen = self.telegram.sent[self._seen :], len(self.telegram.sent)
         for reply in new:
+            self.heard = reply.at
             self.open.difference_update(numbers(reply.text))
 
-    async def until_answered(self, patience: float = PATIENCE) -> None:
-        """Returns when nobody waits, or when there has been no reply for so long."""
-        heard = time.monotonic()
-        while self.open:
-            before = self._seen
-            self.listen()
-            if self._seen > before:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > patience:
-                return
+    @property
+    def hopeless(self) -> bool:
+        return time.monotonic() - self.heard > PATIENCE
+
+    async def until_answered(self) -> None:
+        """Returns when nobody waits, or when it is plain that nobody will be answered any more."""
+        self.listen()
+        while self.open and not self.hopeless:
             with contextlib.suppress(AssertionError):
                 await self.telegram.until(lambda: len(self.telegram.sent) > self._seen, timeout=1)
+            self.listen()
 
 
 @dataclass
@@ -227,7 +254,7 @@ async def run(kills: int, messages: int, seed: int, folder: Path, report: Callab
         async with fleet.running():
             storm = asyncio.create_task(_kill_servers(fleet, telegram, random.Random(chance.random())))
             reported = 0.0
-            while fleet.kills.total() < kills or len(talk.asked) < messages:
+            while (fleet.kills.total() < kills or len(talk.asked) < messages) and not talk.hopeless:
                 talk.listen()
                 ahead = len(talk.asked) / messages - fleet.kills.total() / kills
                 # Whoever is ahead, the users or death, waits for the other.
@@ -242,7 +269,7 @@ async def run(kills: int, messages: int, seed: int, folder: Path, report: Callab
             storm.cancel()
             await asyncio.gather(storm, return_exceptions=True)
             await talk.until_answered()
-        findings = check(talk.asked, telegram.sent, fleet.may_repeat)
+        findings = check(talk.asked, telegram.sent, fleet.excuse())
     return Outcome(seed, time.monotonic() - began, len(talk.asked), fleet.kills, findings, fleet.crashes)
 
 
@@ -252,6 +279,15 @@ async def _kill_servers(fleet: Fleet, telegram: TelegramApi, chance: random.Rand
         await telegram.until(lambda due=after: len(telegram.sent) >= due, timeout=3600)
         await asyncio.sleep(chance.random() / 10)
         await asyncio.shield(fleet.kill_server(away=chance.uniform(0, 0.5)))
+
+
+def in_memory() -> Path | None:
+    """Where files cost no waiting for a disk, if there is such a place: what is written survives a kill there as well.
+
+    A slow disk would be taken for a process that is held up, and its leases and claims would run out.
+    """
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() else None
 
 
 def rows(outcome: Outcome) -> list[Row]:
@@ -271,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="malbeot-kills-"))
+    folder = Path(tempfile.mkdtemp(prefix="malbeot-kills-", dir=in_memory()))
     outcome = asyncio.run(
         run(options.kills, options.messages, options.seed, folder, lambda line: print(line, flush=True))
     )

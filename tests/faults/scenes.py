@@ -1,0 +1,136 @@
+"""Faults that are staged one by one, where kills at random moments would seldom bring them about.
+
+python -m tests.faults.scenes
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bot.redis_link import connect
+from tests.faults.brittle import LEASE, NEVER, POISON, Fate, ended
+from tests.faults.checker import Findings, check
+from tests.faults.kills import Fleet, Talk, in_memory
+from tests.faults.table import Row, row, show
+from tests.telegram_api import TelegramApi
+
+YUNA, MINHO = 1001, 1002
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What was seen."""
+
+    row: Row
+    findings: Findings
+    fleet: Fleet
+    talk: Talk
+
+
+@contextlib.asynccontextmanager
+async def _stage(folder: Path, **settings: str) -> AsyncIterator[tuple[Fleet, Talk]]:
+    async with TelegramApi() as telegram:
+        fleet = Fleet(telegram, folder, settings=settings)
+        yield fleet, Talk(telegram, fleet.chance)
+
+
+async def stalled(folder: Path, point: str = "decoded") -> Scene:
+    """A worker is stopped with a turn in its hands, and wakes up when another has answered it."""
+    async with _stage(folder) as (fleet, talk):
+        await fleet.start_server()
+        log = folder / "stalled.log"
+        gateway = await fleet.start("gateway", NEVER, folder / "gateway.log")
+        sleeper = await fleet.start("worker", Fate(point, 1, signal.SIGSTOP), log)
+        talk.say(YUNA, "안녕")
+        await _until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_STOPPED)
+        other = await fleet.start("worker", NEVER, folder / "other.log")
+        await talk.until_answered()
+        assert sleeper.pid
+        psutil.Process(sleeper.pid).resume()
+        await _until(lambda: "claim_lost" in log.read_text("utf-8"))
+        talk.say(YUNA, "거기 있어?")
+        await talk.until_answered()
+        for process in (sleeper, other, gateway):
+            process.terminate()
+            await ended(process)
+        await fleet.stop_server()
+        findings = check(talk.asked, talk.telegram.sent)
+    return Scene(row(f"SIGSTOP of a worker, {point}; wakes after the takeover", 1, 2, findings), findings, fleet, talk)
+
+
+async def poisoned(folder: Path) -> Scene:
+    """A message ends every worker that decodes it, while others talk."""
+    async with _stage(folder, max_tries="2") as (fleet, talk), fleet.running():
+        talk.say(YUNA, POISON)
+        for _ in range(20):
+            talk.burst()
+        await talk.until_answered()
+        redis = await connect(fleet.url)
+        buried = await redis.xlen("malbeot:{s0}:dead")
+        await redis.aclose()
+        findings = check(talk.asked, talk.telegram.sent, fleet.excuse())
+    assert buried == 1
+    deaths = fleet.kills["worker: never"]
+    name = "a message that crashes every worker that decodes it"
+    return Scene(row(name, deaths, len(talk.asked), findings), findings, fleet, talk)
+
+
+async def emptied(folder: Path) -> Scene:
+    """The server is killed while people wait and talk, and comes back with nothing.
+
+    What it held is gone, and so is its memory of which updates it has seen: of what was said before, Telegram brings
+    what was not confirmed once more. What is said from then on is answered, once.
+    """
+    async with _stage(folder) as (fleet, talk), fleet.running():
+        for _ in range(20):
+            talk.burst()
+        await talk.telegram.until(lambda: talk.telegram.sent, timeout=60)
+        await fleet.kill_server(away=2 * LEASE, empty=True)
+        before = len(talk.asked)
+        for _ in range(20):
+            talk.burst()
+        open_since = set(range(before + 1, len(talk.asked) + 1))
+        talk.listen()
+        talk.open &= open_since
+        await talk.until_answered()
+        later = [question for question in talk.asked if question.number in open_since]
+        findings = check(talk.asked, talk.telegram.sent, fleet.excuse())
+    hurt = [fault for fault in findings.faults if fault.kind == "crossed" or fault.number in open_since]
+    waits = {number: wait for number, wait in findings.waits.items() if number in open_since}
+    findings = Findings(hurt, findings.excused, waits)
+    return Scene(row("SIGKILL of the server, back empty", 1, len(later), findings), findings, fleet, talk)
+
+
+async def _until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.05)
+
+
+async def _play(scene: Callable[[Path], Awaitable[Scene]]) -> Scene:
+    with tempfile.TemporaryDirectory(prefix="malbeot-scene-", dir=in_memory()) as folder:
+        return await scene(Path(folder))
+
+
+def main() -> int:
+    """Returns the exit code: 1 where the promise was broken."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
+    options = parser.parse_args()
+    scenes = [asyncio.run(_play(scene)) for scene in (stalled, poisoned, emptied)]
+    show([scene.row for scene in scenes], write=options.write)
+    faults = [fault for scene in scenes for fault in scene.findings.faults]
+    print(*faults, sep="\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
