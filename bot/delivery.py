@@ -34,13 +34,19 @@ class Sender:
     the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
     A message goes out twice only where its being sent could not be noted: the gateway died in between, or Telegram's
     answer was lost. One sender at a time, each with an Outbox of its own.
+
+    `unnoted` is handed from a process's sender to its next: what was sent while Redis was away for longer than the
+    lease is good for, so that it still stands in the outbox.
     """
 
-    def __init__(self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing) -> None:
+    def __init__(
+        self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing, unnoted: set[str] | None = None
+    ) -> None:
         self._api = api
         self._outbox = outbox
         self._pace = pace
         self._typing = typing
+        self._unnoted = set() if unnoted is None else unnoted
         self._waiting: dict[Address, deque[Delivery]] = {}
         self._room = asyncio.Semaphore(_IN_HAND)
         self._stopping = False
@@ -82,6 +88,9 @@ class Sender:
         del self._waiting[address]
 
     async def _deliver(self, delivery: Delivery) -> None:
+        if delivery.id in self._unnoted:
+            await self._note(delivery, "delivered")
+            return
         chat = int(delivery.address.chat)
         parts = list(split(delivery.text))
         try:
@@ -123,10 +132,12 @@ class Sender:
         for tries in count(1):
             try:
                 await self._outbox.ack(CHANNEL, delivery)
+                self._unnoted.discard(delivery.id)
                 break
             except RedisError as error:
                 log.warning("outbox_unwritable", origins=delivery.origins, error=type(error).__name__)
                 if self._stopping:
+                    self._unnoted.add(delivery.id)
                     return
                 await asyncio.sleep(backoff(tries, most=5))
         log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)

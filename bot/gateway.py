@@ -60,8 +60,9 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
     pace = Pace()
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
         intake = Intake(me, redis, settings, typing)
+        unnoted: set[str] = set()
         group.create_task(
-            while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing).run())
+            while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing, unnoted).run())
         )
         if settings.webhook_url and settings.webhook_secret:
             secret = settings.webhook_secret.get_secret_value()

@@ -38,11 +38,13 @@ def post(redis: Redis) -> Post:
 
 
 @contextlib.asynccontextmanager
-async def sending(api: BotApi, redis: Redis, pace: Pace | None = None) -> AsyncIterator[asyncio.Task[None]]:
+async def sending(
+    api: BotApi, redis: Redis, pace: Pace | None = None, unnoted: set[str] | None = None
+) -> AsyncIterator[asyncio.Task[None]]:
     """A sender at work, on short limits unless told otherwise."""
     pace = pace or Pace(per_chat=0.01, per_group=0.01, overall=0)
     async with Typing(api, pace) as typing:
-        task = asyncio.create_task(Sender(api, Outbox(redis), pace, typing).run())
+        task = asyncio.create_task(Sender(api, Outbox(redis), pace, typing, unnoted).run())
         try:
             yield task
         finally:
@@ -151,6 +153,26 @@ async def test_a_sender_that_stops_while_a_message_is_on_its_way_notes_it_as_sen
         sender.cancel()
     assert telegram.texts(7) == ["하나"]
     assert await left(redis) == []
+
+
+async def test_what_was_sent_while_redis_could_not_note_it_is_not_sent_again(
+    telegram: TelegramApi, api: BotApi, redis: Redis, post: Post
+) -> None:
+    unnoted: set[str] = set()
+    await post(7, "안녕하세요")
+    await redis.execute_command("ACL", "SETUSER", "default", "-xdel")
+    try:
+        async with sending(api, redis, unnoted=unnoted):
+            await telegram.until(lambda: telegram.sent)
+    finally:
+        await redis.execute_command("ACL", "SETUSER", "default", "+xdel")
+    assert await left(redis) == ["안녕하세요"]
+
+    await post(7, "또 봐요")
+    async with sending(api, redis, unnoted=unnoted):
+        await telegram.until(lambda: "또 봐요" in telegram.texts(7))
+    assert telegram.texts(7) == ["안녕하세요", "또 봐요"]
+    assert (await left(redis), unnoted) == ([], set())
 
 
 async def test_what_was_not_sent_yet_is_left_to_the_next_sender(
