@@ -13,6 +13,8 @@ from bot.pace import Pace
 _DELAY = 0.3  # seconds; a reply that is faster needs no announcement
 _EVERY = 4.5  # seconds; Telegram shows an action for five
 _LONGEST = 60.0  # seconds; by then another gateway has delivered the reply, or none will come soon
+_REMEMBERED = 600.0  # seconds
+_MOST_REMEMBERED = 10_000  # chats
 _MOST_CHATS = 50  # at a time: a courtesy must not eat up the limits that replies need
 
 
@@ -23,6 +25,7 @@ class Typing:
         self._api = api
         self._pace = pace
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._waiting: dict[int, float] = {}  # since when, on the loop's clock; the longest first
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,11 +40,20 @@ class Typing:
 
     def start(self, chat: int) -> None:
         """Show it soon, and until `stop`."""
+        self._waiting.setdefault(chat, asyncio.get_running_loop().time())
+        if len(self._waiting) > _MOST_REMEMBERED:
+            del self._waiting[next(iter(self._waiting))]
         if chat not in self._tasks and len(self._tasks) < _MOST_CHATS:
             task = self._tasks[chat] = asyncio.create_task(self._show(chat))
             task.add_done_callback(lambda done: self._remove(chat, done))
 
+    def waiting(self) -> list[int]:
+        """Chats that a reply is due in, shown or not; another gateway may have sent it."""
+        since = asyncio.get_running_loop().time() - _REMEMBERED
+        return [chat for chat, began in self._waiting.items() if began > since]
+
     def stop(self, chat: int) -> None:
+        self._waiting.pop(chat, None)
         if task := self._tasks.get(chat):
             task.cancel()
 

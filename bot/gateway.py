@@ -16,7 +16,8 @@ from bot.chat_action import Typing
 from bot.delivery import CHANNEL, Sender
 from bot.errors import SettingsError
 from bot.intake import Intake
-from bot.mailbox import Outbox
+from bot.loss import tell_of_losses
+from bot.mailbox import Mailbox, Outbox
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
@@ -60,6 +61,7 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
     pace = Pace()
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
         intake = Intake(me, redis, settings, typing)
+        group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
         unnoted: set[str] = set()
         group.create_task(
             while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing, unnoted).run())

@@ -17,6 +17,7 @@ class Keys:
         self.backlog = self._prefix + "backlog"  # number: messages in all mailboxes together
         self.members = self._prefix + "members"  # hash: who gave the invite code, and when
         self.workers = self._prefix + "workers"  # hash: each worker's last sign of life
+        self.founded = self._prefix + "founded"  # text: another one after each time that all was lost
 
     def mail(self, address: Address) -> str:
         """List: messages not answered yet, oldest first."""

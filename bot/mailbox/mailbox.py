@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from secrets import token_hex
 from time import time
 from typing import Any
 
@@ -212,6 +213,11 @@ class Mailbox:
     async def backlog(self) -> int:
         """How many messages wait for a reply, claimed ones included."""
         return int(await self._redis.get(self._keys.backlog) or 0)
+
+    async def founded(self) -> str:
+        """A text that stays the same until the server loses what it holds."""
+        await self._redis.set(self._keys.founded, token_hex(8), nx=True)
+        return str(await self._redis.get(self._keys.founded))
 
     async def beat(self, consumer: str, info: Mapping[str, str], *, ttl: float) -> None:
         """A worker's sign of life, good for `ttl` seconds; with it, dead letters that are too old go."""

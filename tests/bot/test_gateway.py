@@ -159,3 +159,23 @@ def test_it_imports_neither_the_model_nor_what_it_needs() -> None:
     program = f"import sys, bot.gateway; print({heavy!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+async def test_who_waits_is_told_when_the_server_came_back_empty(telegram: TelegramApi, redis: Redis) -> None:
+    async with gateway(settings(telegram), redis):
+        telegram.say(7, "안녕")
+        await telegram.until(lambda: telegram.called("sendChatAction"))
+        await until_founded(redis)
+        await redis.flushall()
+        await telegram.until(lambda: telegram.texts(7))
+        assert telegram.texts(7) == [texts.LOST]
+        async with echoing(redis):
+            telegram.say(8, "나도")
+            await telegram.until(lambda: telegram.texts(8))
+    assert (telegram.texts(7), telegram.texts(8)) == ([texts.LOST], ["나도"])
+
+
+async def until_founded(redis: Redis) -> None:
+    """Returns once the gateway has looked at the server."""
+    while not await redis.exists("malbeot:{s0}:founded"):  # noqa: ASYNC110 - what is waited for happens in the server
+        await asyncio.sleep(0.05)

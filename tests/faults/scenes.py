@@ -86,7 +86,7 @@ async def poisoned(folder: Path) -> Scene:
 async def emptied(folder: Path) -> Scene:
     """The server is killed while people wait and talk, and comes back with nothing.
 
-    What it held is gone, and so is its memory of which updates it has seen: of what was said before, Telegram brings
+    What it held is gone, which those whom a gateway knows to wait are told, and so is its memory of which updates it has seen: of what was said before, Telegram brings
     what was not confirmed once more. What is said from then on is answered, once.
     """
     async with _stage(folder) as (fleet, talk), fleet.running():

@@ -26,7 +26,8 @@ async def test_a_message_that_crashes_every_worker_harms_no_other(folder: Path) 
     assert apology.endswith("#1")
 
 
-async def test_a_server_that_comes_back_empty_is_used_again(folder: Path) -> None:
+async def test_a_server_that_comes_back_empty_is_used_again_and_who_waits_is_told(folder: Path) -> None:
     scene = await scenes.emptied(folder)
     assert scene.findings.faults == []
     assert scene.fleet.crashes == []
+    assert any(message.text == texts.LOST for message in scene.talk.telegram.sent)
