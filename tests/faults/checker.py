@@ -99,7 +99,8 @@ def check(
                 faults.append(Fault("foreign", reply.chat, number))
             elif question.chat != reply.chat:
                 faults.append(Fault("crossed", reply.chat, number))
-        if before is not None and before.text == reply.text and may_repeat(before, reply):
+        again = before is not None and before.text == reply.text
+        if before is not None and again and may_repeat(before, reply):
             excused += 1
             continue
         for number in about:
@@ -110,7 +111,7 @@ def check(
                 faults.append(Fault("duplicated", reply.chat, number))
             else:
                 waits[number] = reply.at - question.at
-            if number < latest[reply.chat]:
+            if number < latest[reply.chat] and not again:
                 faults.append(Fault("reordered", reply.chat, number))
             latest[reply.chat] = max(latest[reply.chat], number)
     faults += [

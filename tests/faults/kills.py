@@ -57,7 +57,7 @@ SAYINGS = (
 
 @dataclass
 class Death:
-    """A gateway stopped sending, having noted these updates' replies as sent: it was killed, or its lease ran out."""
+    """A gateway stopped sending: it was killed, or its lease ran out. `noted`: whose replies it had long noted as sent."""
 
     at: float
     noted: frozenset[str]
@@ -179,10 +179,15 @@ def _deaths(log: Path, killed: float | None) -> Iterator[Death]:
             case {"event": "delivered", "origins": origins}:
                 noted |= dict.fromkeys(map(str, origins), at)
             case {"event": "lease_lost", "lease": "deliver"}:
-                # It ran out some time before the process, held up, came to notice.
-                yield Death(at, frozenset(update for update, then in noted.items() if then < at - LEASE))
+                yield Death(at, _long_noted(noted, at))
     if killed is not None:
-        yield Death(killed, frozenset(noted))
+        yield Death(killed, _long_noted(noted, killed))
+
+
+def _long_noted(noted: dict[str, float], end: float) -> frozenset[str]:
+    # The lease may have run out before the process, cut off from the server, came to note what it had sent: by then
+    # the next has read it. A lost lease is logged when all that was on its way is done, and not at all if a kill comes.
+    return frozenset(update for update, at in noted.items() if at < end - LEASE)
 
 
 @dataclass

@@ -32,6 +32,10 @@ def test_a_message_without_a_reply_is_lost() -> None:
 def test_a_reply_that_came_again_is_duplicated_unless_it_may() -> None:
     again = [*TOLD[:2], TOLD[1], *TOLD[2:]]
     assert check(ASKED, again).faults == [Fault("duplicated", YUNA, 1)]
+    assert check(ASKED, [*TOLD[:3], TOLD[2], TOLD[3]]).faults == [
+        Fault("duplicated", YUNA, 3),
+        Fault("duplicated", YUNA, 4),
+    ]
     findings = check(ASKED, again, lambda first, second: first is second)
     assert (findings.faults, findings.excused) == ([], 1)
 
