@@ -76,28 +76,30 @@ class Fleet:
     killed: dict[Path, float] = field(default_factory=dict)  # gateways' logs, and when each came to its end
     crashes: list[str] = field(default_factory=list)  # ends that nobody ordered
     _lives: Iterator[int] = field(default_factory=count)
+    _keepers: list[asyncio.Task[None]] = field(default_factory=list)
     _server: EmbeddedServer | None = None
     _away_until: float = 0.0  # a process that finds no server then ends, and rightly
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, *, workers: int = WORKERS) -> AsyncIterator[None]:
         """All processes, each started again when it ends, until the block is left."""
         await self.start_server()
-        keepers = [
-            asyncio.create_task(self.keep(role, points, random.Random(self.chance.random())))
-            for role, number, points in (
-                ("gateway", GATEWAYS, GATEWAY_POINTS),
-                ("worker", WORKERS, WORKER_POINTS),
-            )
-            for _ in range(number)
-        ]
+        for _ in range(GATEWAYS):
+            self.add("gateway")
+        for _ in range(workers):
+            self.add("worker")
         try:
             yield
         finally:
-            for keeper in keepers:
+            for keeper in self._keepers:
                 keeper.cancel()
-            await asyncio.gather(*keepers, return_exceptions=True)
+            await asyncio.gather(*self._keepers, return_exceptions=True)
             await self.stop_server()
+
+    def add(self, role: str) -> None:
+        """One process more."""
+        points = GATEWAY_POINTS if role == "gateway" else WORKER_POINTS
+        self._keepers.append(asyncio.create_task(self.keep(role, points, random.Random(self.chance.random()))))
 
     async def keep(self, role: str, points: Sequence[str], chance: random.Random) -> None:
         """One process after the other, until cancelled; the last is then told to stop."""
@@ -127,6 +129,10 @@ class Fleet:
             start, role, environment(self.folder / "data", **settings), self.folder, log, fate
         )
 
+    def accepted(self) -> int:
+        """How many messages the gateways took in, by their logs."""
+        return sum(log.read_text("utf-8").count('"event": "accepted"') for log in self.folder.glob("gateway*.log"))
+
     @property
     def url(self) -> str:
         """Of the server."""
@@ -144,7 +150,8 @@ class Fleet:
     async def kill_server(self, *, away: float, empty: bool = False) -> None:
         """SIGKILL, and after so many seconds a new one, with the data or without."""
         self._away_until = math.inf
-        [server] = [child for child in psutil.Process().children() if "valkey" in child.name()]
+        data = str(self.folder / "data")
+        [server] = [child for child in psutil.Process().children() if data in " ".join(child.cmdline())]
         server.kill()
         await asyncio.sleep(away)
         await self.stop_server()
@@ -198,6 +205,7 @@ class Talk:
     chance: random.Random
     asked: list[Asked] = field(default_factory=list)
     open: set[int] = field(default_factory=set)
+    said: int = 0
     heard: float = field(default_factory=time.monotonic)  # when the last reply came
     _seen: int = 0
 
@@ -209,7 +217,7 @@ class Talk:
 
     def say(self, chat: int, text: str) -> int:
         """Returns the message's number, which is its update's as well."""
-        number = len(self.asked) + 1
+        number = self.said = self.said + 1
         self.asked.append(Asked(chat, number, time.monotonic()))
         self.open.add(number)
         assert self.telegram.say(chat, marked(number, text)) == number

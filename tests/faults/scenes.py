@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from bot import texts
 from bot.redis_link import connect
 from tests.faults.brittle import LEASE, NEVER, POISON, Fate, ended
 from tests.faults.checker import Findings, check
@@ -84,29 +85,28 @@ async def poisoned(folder: Path) -> Scene:
 
 
 async def emptied(folder: Path) -> Scene:
-    """The server is killed while people wait and talk, and comes back with nothing.
+    """The server is killed while everybody waits for a worker, and comes back with nothing.
 
-    What it held is gone, which those whom a gateway knows to wait are told, and so is its memory of which updates it has seen: of what was said before, Telegram brings
-    what was not confirmed once more. What is said from then on is answered, once.
+    What it held is gone, which all of them are told. What is said from then on is answered.
     """
-    async with _stage(folder) as (fleet, talk), fleet.running():
+    async with _stage(folder) as (fleet, talk), fleet.running(workers=0):
         for _ in range(20):
             talk.burst()
-        await talk.telegram.until(lambda: talk.telegram.sent, timeout=60)
+        lost, talk.asked = talk.asked, []
+        await _until(lambda: fleet.accepted() == len(lost))
         await fleet.kill_server(away=2 * LEASE, empty=True)
-        before = len(talk.asked)
+        waiting = {question.chat for question in lost}
+        await talk.telegram.until(lambda: {sent.chat for sent in talk.telegram.sent} == waiting, timeout=60)
+        assert {sent.text for sent in talk.telegram.sent} == {texts.LOST}
+        fleet.add("worker")
+        before = len(talk.telegram.sent)
+        talk.open.clear()
         for _ in range(20):
             talk.burst()
-        open_since = set(range(before + 1, len(talk.asked) + 1))
-        talk.listen()
-        talk.open &= open_since
         await talk.until_answered()
-        later = [question for question in talk.asked if question.number in open_since]
-        findings = check(talk.asked, talk.telegram.sent, fleet.excuse())
-    hurt = [fault for fault in findings.faults if fault.kind == "crossed" or fault.number in open_since]
-    waits = {number: wait for number, wait in findings.waits.items() if number in open_since}
-    findings = Findings(hurt, findings.excused, waits)
-    return Scene(row("SIGKILL of the server, back empty", 1, len(later), findings), findings, fleet, talk)
+        findings = check(talk.asked, talk.telegram.sent[before:], fleet.excuse())
+    name = "SIGKILL of the server, back empty; all who waited are told"
+    return Scene(row(name, 1, len(lost) + len(talk.asked), findings), findings, fleet, talk)
 
 
 async def _until(condition: Callable[[], object]) -> None:

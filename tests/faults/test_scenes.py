@@ -30,4 +30,3 @@ async def test_a_server_that_comes_back_empty_is_used_again_and_who_waits_is_tol
     scene = await scenes.emptied(folder)
     assert scene.findings.faults == []
     assert scene.fleet.crashes == []
-    assert any(message.text == texts.LOST for message in scene.talk.telegram.sent)
