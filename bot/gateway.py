@@ -72,7 +72,7 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
             await _register_webhook(api, settings.webhook_url, secret)
         else:
             group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda: _poll(api, intake)))
-        await _persist(lambda: api.set_my_commands(list(texts.COMMANDS.items())))
+        await _show_commands(api)
         log.info("gateway_ready", receiving="webhook" if settings.webhook_url else "polling")
 
 
@@ -81,21 +81,28 @@ async def _poll(api: BotApi, intake: Intake) -> None:
     await poll(api, intake.take)
 
 
+async def _show_commands(api: BotApi) -> None:
+    try:
+        await _persist(lambda: api.set_my_commands(list(texts.COMMANDS.items())), refusals=(BadRequest,))
+    except BadRequest:
+        log.warning("commands_refused")  # they work all the same; only the menu lacks them
+
+
 async def _register_webhook(api: BotApi, url: str, secret: str) -> None:
     try:
-        await _persist(lambda: api.register_webhook(url, secret))
+        await _persist(lambda: api.register_webhook(url, secret), refusals=(BadRequest,))
     except BadRequest:
         raise SettingsError(
             "MALBEOT_WEBHOOK_URL: Telegram refuses it; it must be https, on port 443, 80, 88 or 8443, and resolvable"
         ) from None
 
 
-async def _persist(call: Callable[[], Awaitable[T]]) -> T:
-    """Call until Telegram answers; what it will never grant is raised."""
+async def _persist(call: Callable[[], Awaitable[T]], *, refusals: tuple[type[TelegramError], ...] = ()) -> T:
+    """Call until Telegram answers. `refusals` are raised, as is InvalidToken: whatever else goes wrong will pass."""
     for tries in count(1):
         try:
             return await call()
-        except (BadRequest, InvalidToken):
+        except (InvalidToken, *refusals):
             raise
         except RetryAfter as error:
             await asyncio.sleep(retry_after(error))

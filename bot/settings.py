@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     max_mailbox: int = Field(20, ge=1, le=10_000)  # messages waiting of one chat
 
     user_rate: int = Field(30, ge=0, le=100_000)  # messages a minute of one user, in all chats together; 0: no limit
-    chat_rate: int = Field(20, ge=0, le=100_000)  # messages a minute of one group: as many as Telegram lets us answer; 0: no limit
+    chat_rate: int = Field(20, ge=0, le=100_000)  # of one group: as many as Telegram lets us answer; 0: no limit
 
     log_format: Literal["auto", "text", "json"] = "auto"  # auto: text on a terminal
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

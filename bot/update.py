@@ -110,7 +110,7 @@ def _from_bot(message: Json) -> bool:
 
 def _sender(message: Json) -> int | None:
     match message:
-        case {"sender_chat": {"id": int(sender)}} | {"from": {"id": int(sender)}} if abs(sender) < 1 << 63:
+        case {"sender_chat": {"id": sender}} | {"from": {"id": sender}} if is_id(sender):
             return sender
     return None
 
