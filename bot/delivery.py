@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
-from telegram import ReplyParameters
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter, TelegramError
 
 from bot.address import Address
@@ -121,8 +120,7 @@ class Sender:
         raise AssertionError("unreachable")
 
     async def _call(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> None:
-        quote = ReplyParameters(delivery.reply_to, allow_sending_without_reply=True) if delivery.reply_to else None
-        await self._api.send_message(chat, part, reply_parameters=quote)
+        await self._api.send(chat, part, quote=delivery.reply_to)
         self._typing.stop(chat)
         if last:
             await self._note(delivery, "delivered", seconds=round(time.time() - delivery.committed_at, 3))

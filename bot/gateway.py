@@ -22,7 +22,6 @@ from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
 from bot.standby import while_holding
-from bot.update import Me
 from bot.webhook import serve, webhook_app
 
 log = structlog.get_logger()
@@ -57,8 +56,7 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
 
 
 async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
-    user = await _persist(api.get_me)
-    me = Me(user.id, user.username or "")
+    me = await _persist(api.identify)
     pace = Pace()
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
         intake = Intake(me, redis, settings, typing)
