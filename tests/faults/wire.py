@@ -10,12 +10,11 @@ peer has forgotten it, as behind a router that was restarted.
 
 import asyncio
 import contextlib
-import socket
-import struct
+import re
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -23,6 +22,7 @@ from urllib.parse import parse_qsl
 
 TICK = 0.05  # seconds
 _CHUNK = 1 << 16  # bytes
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Wire:
         """`target` is a Unix socket, or a port of this machine."""
         self.requests: list[Request] = []
         self.hurts: list[Hurt] = []
-        self.harm: Harm | None = None
         self._target = target
         self._http = http
+        self._harm: Harm | None = None
         self._links: dict[_Link, asyncio.Task[None]] = {}
 
     @property
@@ -75,7 +75,7 @@ class Wire:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return self
 
     async def __aexit__(
@@ -92,7 +92,7 @@ class Wire:
         """Do harm for as long as the block takes."""
         hurt = Hurt(harm, time.monotonic())
         self.hurts.append(hurt)
-        self.harm = harm
+        self._harm = harm
         for link, task in self._links.items():
             link.brought = 0
             if harm.kind == "silent":
@@ -102,25 +102,115 @@ class Wire:
         try:
             yield
         finally:
-            self.harm = None
+            self._harm = None
             hurt.end = time.monotonic()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        harm = self.harm
-        link = _Link(writer, silent=harm is not None and harm.kind == "silent")
-        task = self._links[link] = asyncio.current_task() or asyncio.Task.current_task()
-        del task
-        try:
-            if harm is None or harm.kind != "cut":
-                await self._join(link, reader)
-        except (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            del self._links[link]
-            link.reset()
+    def _is(self, kind: str) -> bool:
+        return self._harm is not None and self._harm.kind == kind
 
-    async def _join(self, link: "_Link", reader: asyncio.StreamReader) -> None:
-        if isinstance(self._target, Path):
-            answers, link.inner = await asyncio.open_unix_connection(self._target)
-        else:
-            answers, link.inner = await asyncio.open_connection("127.0.0.1", self._target)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = _Link(reader, writer, _Record(self.requests) if self._http else None, silent=self._is("silent"))
+        task = self._links[link] = asyncio.create_task(self._serve(link))
+        task.add_done_callback(lambda _: self._links.pop(link))
+
+    async def _serve(self, link: "_Link") -> None:
+        ends = [link.writer]
+        pumps: list[asyncio.Task[None]] = []
+        try:
+            if self._is("cut"):
+                return
+            if isinstance(self._target, Path):
+                answers, inner = await asyncio.open_unix_connection(self._target)
+            else:
+                answers, inner = await asyncio.open_connection("127.0.0.1", self._target)
+            ends.append(inner)
+            pumps += [asyncio.create_task(self._ask(link, inner)), asyncio.create_task(self._answer(link, answers))]
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            if link.silent and not pumps[0].done():
+                await asyncio.wait(pumps[:1])  # the other end has hung up, which is not heard at this one
+        except OSError:
+            pass  # nobody listens there
+        finally:
+            # All of this at once: another cancellation may come while the rest is waited for.
+            for pump in pumps:
+                pump.cancel()
+            for end in ends:
+                end.transport.abort()
+            await asyncio.gather(*pumps, *(end.wait_closed() for end in ends), return_exceptions=True)
+
+    async def _ask(self, link: "_Link", inner: asyncio.StreamWriter) -> None:
+        while data := await link.reader.read(_CHUNK):
+            async for piece in self._slowed(data):
+                if link.silent:
+                    break
+                if link.record:
+                    link.record.asked(piece)
+                inner.write(piece)
+                await inner.drain()
+
+    async def _answer(self, link: "_Link", answers: asyncio.StreamReader) -> None:
+        while data := await answers.read(_CHUNK):
+            async for piece in self._slowed(data):
+                if link.silent:
+                    break
+                left = int(self._harm.size) - link.brought if self._harm and self._is("cut_answer") else len(piece)
+                link.brought += len(piece)
+                link.writer.write(piece[: max(left, 0)])
+                await link.writer.drain()
+                if left < len(piece):
+                    return
+                if link.record:
+                    link.record.answered(piece)
+
+    async def _slowed(self, data: bytes) -> AsyncIterator[bytes]:
+        if self._harm and self._is("delay"):
+            await asyncio.sleep(self._harm.size)
+        while data and self._harm and self._is("throttle"):
+            piece, data = data[: int(self._harm.size)], data[int(self._harm.size) :]
+            yield piece
+            await asyncio.sleep(TICK)
+        if data:
+            yield data
+
+
+@dataclass(eq=False)
+class _Link:
+    """One connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    record: "_Record | None"
+    silent: bool  # nothing goes through it any more
+    brought: int = 0  # bytes of answers since the last harm began
+
+
+class _Record:
+    """Reads along on a connection of HTTP/1.1."""
+
+    def __init__(self, requests: list[Request]) -> None:
+        self._requests = requests
+        self._open: deque[Request] = deque()
+        self._asked = self._answered = b""
+
+    def asked(self, data: bytes) -> None:
+        self._asked += data
+        while message := _message(self._asked):
+            head, body, self._asked = message
+            method = head.split(b" ", 2)[1].rpartition(b"/")[2]
+            request = Request(method.decode(), dict(parse_qsl(body.decode())), time.monotonic())
+            self._requests.append(request)
+            self._open.append(request)
+
+    def answered(self, data: bytes) -> None:
+        self._answered += data
+        while message := _message(self._answered):
+            self._answered = message[2]
+            self._open.popleft().answered = time.monotonic()
+
+
+def _message(data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Head, body and what follows, once a message is there as a whole."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    size = int(length[1]) if length else 0
+    return (head, rest[:size], rest[size:]) if end and len(rest) >= size else None
