@@ -81,10 +81,10 @@ class Fleet:
     _away_until: float = 0.0  # a process that finds no server then ends, and rightly
 
     @contextlib.asynccontextmanager
-    async def running(self, *, workers: int = WORKERS) -> AsyncIterator[None]:
+    async def running(self, *, gateways: int = GATEWAYS, workers: int = WORKERS) -> AsyncIterator[None]:
         """All processes, each started again when it ends, until the block is left."""
         await self.start_server()
-        for _ in range(GATEWAYS):
+        for _ in range(gateways):
             self.add("gateway")
         for _ in range(workers):
             self.add("worker")
@@ -96,17 +96,20 @@ class Fleet:
             await asyncio.gather(*self._keepers, return_exceptions=True)
             await self.stop_server()
 
-    def add(self, role: str) -> None:
-        """One process more."""
+    def add(self, role: str, name: str = "", **settings: str) -> None:
+        """One process more; its logs begin with its role and name, and the settings are its own."""
         points = GATEWAY_POINTS if role == "gateway" else WORKER_POINTS
-        self._keepers.append(asyncio.create_task(self.keep(role, points, random.Random(self.chance.random()))))
+        keeping = self.keep(role, points, random.Random(self.chance.random()), name, **settings)
+        self._keepers.append(asyncio.create_task(keeping))
 
-    async def keep(self, role: str, points: Sequence[str], chance: random.Random) -> None:
+    async def keep(
+        self, role: str, points: Sequence[str], chance: random.Random, name: str = "", **settings: str
+    ) -> None:
         """One process after the other, until cancelled; the last is then told to stop."""
         while True:
             fate = drawn(chance, points, self.reach) if self.reach else NEVER
-            log = self.folder / f"{role}-{next(self._lives)}.log"
-            process = await self.start(role, fate, log)
+            log = self.folder / f"{role}{name}-{next(self._lives)}.log"
+            process = await self.start(role, fate, log, **settings)
             try:
                 code = await ended(process)
             except asyncio.CancelledError:
@@ -121,10 +124,10 @@ class Fleet:
                 self.killed[log] = time.monotonic()
             await asyncio.sleep(0 if code == -signal.SIGKILL else 0.2)
 
-    async def start(self, role: str, fate: Fate, log: Path) -> BaseProcess:
+    async def start(self, role: str, fate: Fate, log: Path, **own: str) -> BaseProcess:
         """One process, for whoever keeps it himself."""
         settings = {"telegram_token": TOKEN, "telegram_api_url": self.telegram.url, "max_mailbox": "1000"}
-        settings |= {"claim_ttl": "2", "max_tries": "5"} | self.settings
+        settings |= {"claim_ttl": "2", "max_tries": "5"} | self.settings | own
         return await asyncio.to_thread(
             start, role, environment(self.folder / "data", **settings), self.folder, log, fate
         )
