@@ -97,6 +97,8 @@ class TelegramApi:
         self.token = token
         self.updates: list[Update] = []  # not confirmed yet
         self.sent: list[Sent] = []
+        self.unheard: set[int] = set()  # ids of messages that arrived while their sender was told of a failure
+        self.failed = 0  # calls that were let fail
         self.calls: list[Call] = []
         self.pushes: list[int] = []  # status of each webhook push; 0 where there was no answer
         self.commands: list[dict[str, str]] = []
@@ -215,12 +217,15 @@ class TelegramApi:
             content = json.dumps({"ok": True, "result": await handler(params)})
             return Response(content, media_type="application/json")
         if failure.performed:
-            await handler(params)
+            result = await handler(params)
+            if method == "sendMessage":
+                self.unheard.add(result["message_id"])
         return _failed(failure)
 
     def _take_failure(self, method: str, params: Params) -> Failure | None:
         for failure in self._failures:
             if failure.method == method and failure.chat in (None, int(params.get("chat_id", 0))):
+                self.failed += 1
                 failure.times -= 1
                 if failure.times == 0:
                     self._failures.remove(failure)
