@@ -19,6 +19,7 @@ from bot.pace import Pace
 
 CHANNEL = "telegram"
 MAX_UNITS = 4096  # UTF-16 units in a message
+MOST_UNNOTED = 10  # messages sent, and not noted yet, beyond which no other is sent
 _IN_HAND = 1000  # deliveries taken from the outbox at a time
 _READ_WAIT = 5.0  # seconds
 
@@ -31,8 +32,9 @@ class Sender:
 
     A reply leaves the outbox after it was sent, or once it is plain that it never can be: the user blocked the bot,
     the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
-    A message goes out twice only where its being sent could not be noted: the gateway died in between, or Telegram's
-    answer was lost. One sender at a time, each with an Outbox of its own.
+    A message goes out twice only where its being sent could not be noted: the gateway died in between, Telegram's
+    answer was lost, or Redis was out of reach until another sender took over. Where noting stalls, so does sending: few
+    messages come into that danger. One sender at a time, each with an Outbox of its own.
 
     `unnoted` is handed from a process's sender to its next: what was sent while Redis was away for longer than the
     lease is good for, so that it still stands in the outbox.
@@ -48,6 +50,9 @@ class Sender:
         self._unnoted = set() if unnoted is None else unnoted
         self._waiting: dict[Address, deque[Delivery]] = {}
         self._room = asyncio.Semaphore(_IN_HAND)
+        self._noting = 0
+        self._keeping_up = asyncio.Event()
+        self._keeping_up.set()
         self._stopping = False
 
     async def run(self) -> None:
@@ -103,7 +108,7 @@ class Sender:
     async def _send(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> int:
         """Send one part, however often it takes. Returns the chat's id, which may have changed."""
         for tries in count(1):
-            await self._pace.turn(chat)
+            await self._turn(chat)
             try:
                 await _to_the_end(self._call(delivery, chat, part, last=last))
                 return chat
@@ -119,6 +124,12 @@ class Sender:
                 await asyncio.sleep(backoff(tries))
         raise AssertionError("unreachable")
 
+    async def _turn(self, chat: int) -> None:
+        await self._pace.turn(chat)
+        while not self._keeping_up.is_set():
+            await self._keeping_up.wait()
+            await self._pace.turn(chat)  # all who waited may not go at once
+
     async def _call(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> None:
         await self._api.send(chat, part, quote=delivery.reply_to)
         self._typing.stop(chat)
@@ -127,18 +138,32 @@ class Sender:
 
     async def _note(self, delivery: Delivery, outcome: str, **about: object) -> None:
         """Take the delivery out of the outbox: until this is done the next sender would send it again."""
+        self._noting += 1
+        if self._noting >= MOST_UNNOTED:
+            self._keeping_up.clear()
+        try:
+            noted = await self._ack(delivery)
+        finally:
+            self._noting -= 1
+            if self._noting < MOST_UNNOTED:
+                self._keeping_up.set()
+        if noted:
+            log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
+
+    async def _ack(self, delivery: Delivery) -> bool:
+        """However often it takes; False if it is left to this process's next sender."""
         for tries in count(1):
             try:
                 await self._outbox.ack(CHANNEL, delivery)
                 self._unnoted.discard(delivery.id)
-                break
+                return True
             except RedisError as error:
                 log.warning("outbox_unwritable", origins=delivery.origins, error=type(error).__name__)
                 if self._stopping:
                     self._unnoted.add(delivery.id)
-                    return
+                    return False
                 await asyncio.sleep(backoff(tries, most=5))
-        log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
+        raise AssertionError("unreachable")
 
 
 def split(text: str) -> Iterator[str]:

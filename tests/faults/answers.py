@@ -175,7 +175,7 @@ MOODS: tuple[dict[str, Any], ...] = (
     {"status": 200, "body": b""},
     {"status": 403, "body": b"<html>Forbidden</html>"},
     {"status": 404, "body": b"<html>Not Found</html>"},
-    {"cut": True},
+    {"status": 200, "cut": True},
 )
 
 
