@@ -26,7 +26,7 @@ from tests.faults.kills import Fleet, Talk
 from tests.faults.scenes import Scene, play, stage, until
 from tests.faults.table import row, show
 from tests.servers import server
-from tests.telegram_api import BOT, TelegramApi
+from tests.telegram_api import BOT, Failure
 
 SECONDS = 1.5 * LEASE  # of harm: leases and claims run out meanwhile
 READY, GROUP = "malbeot:{s0}:ready", "workers"
@@ -36,14 +36,14 @@ BLOCKED, GONE, LONG, MOVED, MOVED_TO = 11, 12, 13, -14, -10014  # chats
 IN_FLIGHT = 100  # messages
 ALWAYS = 10**9  # times
 
-Harm = Callable[[Fleet, Redis], Awaitable[int]]
+Harm = Callable[[Fleet, Redis, float], Awaitable[int]]
 
 
-async def refusing(folder: Path, name: str, harm: Harm) -> Scene:
-    """Redis does `harm`, whose result says how often it struck."""
+async def refusing(folder: Path, name: str, harm: Harm, seconds: float = SECONDS) -> Scene:
+    """Redis does `harm` for so long; its result says how often it struck."""
     async with stage(folder) as (fleet, talk), fleet.running(), _admin(fleet) as admin:
         await _warm_up(talk)
-        harming = asyncio.create_task(harm(fleet, admin))
+        harming = asyncio.create_task(harm(fleet, admin, seconds))
         await _talk_while(talk, harming)
         for _ in range(20):
             talk.burst()
@@ -52,15 +52,15 @@ async def refusing(folder: Path, name: str, harm: Harm) -> Scene:
     return Scene(row(name, await harming, len(talk.asked), findings), findings, fleet, talk)
 
 
-async def full(_: Fleet, admin: Redis) -> int:
+async def full(_: Fleet, admin: Redis, seconds: float) -> int:
     """OOM: there is no memory left."""
     await admin.config_set("maxmemory", 1)
-    await asyncio.sleep(SECONDS)
+    await asyncio.sleep(seconds)
     await admin.config_set("maxmemory", 0)
     return await _said(admin, "OOM")
 
 
-async def unsaved(fleet: Fleet, admin: Redis) -> int:
+async def unsaved(fleet: Fleet, admin: Redis, seconds: float) -> int:
     """MISCONF: the last snapshot could not be written."""
     obstacle = fleet.folder / "data" / "dump.rdb"
     obstacle.mkdir()
@@ -69,24 +69,24 @@ async def unsaved(fleet: Fleet, admin: Redis) -> int:
         with contextlib.suppress(Exception):  # another child of the server's is at work
             await admin.bgsave()
         await asyncio.sleep(0.1)
-    await asyncio.sleep(SECONDS)
+    await asyncio.sleep(seconds)
     obstacle.rmdir()
     await admin.config_set("save", "")
     return await _said(admin, "MISCONF")
 
 
-async def read_only(_: Fleet, admin: Redis) -> int:
+async def read_only(_: Fleet, admin: Redis, seconds: float) -> int:
     """READONLY: it has become a replica. Its primary never answers, else all that it holds would be replaced."""
     await admin.replicaof("127.0.0.1", "1")
-    await asyncio.sleep(SECONDS)
+    await asyncio.sleep(seconds)
     await admin.replicaof("NO", "ONE")
     return await _said(admin, "READONLY")
 
 
-async def loading(fleet: Fleet, admin: Redis) -> int:
+async def loading(fleet: Fleet, admin: Redis, seconds: float) -> int:
     """LOADING: it has started again, and reads its files, which are long, and the disk slow."""
     pipeline = admin.pipeline(transaction=False)
-    for number in range(5000):
+    for number in range(round(seconds * 1000)):
         pipeline.set("filler", number)
     await pipeline.execute()
     await fleet.stop_server()
@@ -99,25 +99,25 @@ async def loading(fleet: Fleet, admin: Redis) -> int:
     return times
 
 
-async def without_scripts(_: Fleet, admin: Redis) -> int:
+async def without_scripts(_: Fleet, admin: Redis, seconds: float) -> int:
     """NOSCRIPT: its scripts are gone, again and again."""
-    await _for_a_while(admin.script_flush, every=0.1)
+    await _for_a_while(admin.script_flush, seconds, every=0.1)
     return await _said(admin, "NOSCRIPT")
 
 
-async def without_group(_: Fleet, admin: Redis) -> int:
+async def without_group(_: Fleet, admin: Redis, seconds: float) -> int:
     """NOGROUP: the workers' group is gone, again and again."""
-    await _for_a_while(lambda: admin.xgroup_destroy(READY, GROUP), every=0.5)
+    await _for_a_while(lambda: admin.xgroup_destroy(READY, GROUP), seconds, every=0.5)
     return await _said(admin, "NOGROUP") + await _said(admin, "UNBLOCKED")
 
 
-async def away(fleet: Fleet, _: Redis) -> int:
+async def away(fleet: Fleet, _: Redis, seconds: float) -> int:
     """Nobody listens; the processes stay up."""
-    await fleet.kill_server(away=SECONDS)
+    await fleet.kill_server(away=seconds)
     return 1
 
 
-async def hanging_up(_: Fleet, admin: Redis) -> int:
+async def hanging_up(_: Fleet, admin: Redis, seconds: float) -> int:
     """Every connection is closed, ten times a second."""
     closed = 0
 
@@ -125,11 +125,11 @@ async def hanging_up(_: Fleet, admin: Redis) -> int:
         nonlocal closed
         closed += int(await admin.client_kill_filter(_type="normal", skipme=True))
 
-    await _for_a_while(hang_up, every=0.1)
+    await _for_a_while(hang_up, seconds, every=0.1)
     return closed
 
 
-async def crowded(fleet: Fleet, admin: Redis) -> int:
+async def crowded(fleet: Fleet, admin: Redis, seconds: float) -> int:
     """maxclients: others hold all the connections that there are."""
     limit = (await admin.config_get("maxclients"))["maxclients"]
     async with contextlib.AsyncExitStack() as crowd:
@@ -147,7 +147,7 @@ async def crowded(fleet: Fleet, admin: Redis) -> int:
                     crowd.push_async_callback(other.aclose)
                     await other.ping()
 
-        await _for_a_while(crowd_in, every=0.1)
+        await _for_a_while(crowd_in, seconds, every=0.1)
     await admin.config_set("maxclients", limit)
     return int((await admin.info("stats"))["rejected_connections"])
 
@@ -164,7 +164,7 @@ REDIS: dict[str, Harm] = {
     "Redis has no connection left": crowded,
 }
 
-# What any call may get. A conflict is for getUpdates alone, and once: it is waited out for long.
+MOODY = 0.4  # of the calls
 MOODS: tuple[dict[str, Any], ...] = (
     {"status": 429, "description": "Too Many Requests: retry after 1", "parameters": {"retry_after": 1}},
     {"status": 500},
@@ -179,29 +179,26 @@ MOODS: tuple[dict[str, Any], ...] = (
 )
 
 
-async def moody(folder: Path, seed: int = 20) -> Scene:
-    """Telegram fails at random; of what it fails to answer, it has done some."""
+async def moody(folder: Path, seconds: float = 5 * SECONDS, seed: int = 20) -> Scene:
+    """Telegram fails at random; some of what it fails to answer, it has done."""
     async with stage(folder) as (fleet, talk), fleet.running():
         await _warm_up(talk)
         telegram = talk.telegram
-        await _talk_while(talk, asyncio.create_task(_fail(telegram, random.Random(seed))))
-        telegram.mend()
+        telegram.fail("getUpdates", status=409, description="Conflict: terminated by other getUpdates request")
+        telegram.mood = partial(_drawn, random.Random(seed))
+        await _talk_while(talk, asyncio.create_task(asyncio.sleep(seconds)))
+        telegram.mood = lambda _: None
         await talk.until_answered()
         findings = check(talk.asked, telegram.sent, lambda first, _: first.message_id in telegram.unheard)
     name = "Telegram says 429, 500, 502, 409, garbage, or half of it"
     return Scene(row(name, telegram.failed, len(talk.asked), findings), findings, fleet, talk)
 
 
-async def _fail(telegram: TelegramApi, chance: random.Random) -> None:
-    """Let about every other call fail for a while."""
-    telegram.fail("getUpdates", status=409, description="Conflict: terminated by other getUpdates request")
-
-    async def fail() -> None:
-        mood = chance.choice(MOODS)
-        performed = mood["status"] >= 500 and chance.random() < 0.5
-        telegram.fail(chance.choice(["sendMessage", "sendMessage", "getUpdates"]), **mood, performed=performed)
-
-    await _for_a_while(fail, every=0.1, seconds=3 * SECONDS)
+def _drawn(chance: random.Random, method: str) -> Failure | None:
+    if method not in ("sendMessage", "getUpdates") or chance.random() > MOODY:
+        return None
+    mood = chance.choice(MOODS)
+    return Failure(method, performed=mood["status"] in (200, 500, 502) and chance.random() < 0.5, **mood)
 
 
 async def undeliverable(folder: Path) -> Scene:
@@ -272,7 +269,7 @@ async def _admin(fleet: Fleet) -> AsyncIterator[Redis]:
 
 async def _warm_up(talk: Talk) -> None:
     """Returns when everything has worked once."""
-    for _ in range(10):
+    for _ in range(5):
         talk.burst()
     await talk.until_answered()
 
@@ -285,7 +282,7 @@ async def _talk_while(talk: Talk, harming: "asyncio.Task[Any]") -> None:
         await asyncio.sleep(0.1)
 
 
-async def _for_a_while(work: Callable[[], Awaitable[Any]], *, every: float, seconds: float = SECONDS) -> None:
+async def _for_a_while(work: Callable[[], Awaitable[Any]], seconds: float, *, every: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while True:
