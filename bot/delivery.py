@@ -22,6 +22,7 @@ MAX_UNITS = 4096  # UTF-16 units in a message
 MOST_UNNOTED = 10  # messages sent, and not noted yet, beyond which no other is sent
 _IN_HAND = 1000  # deliveries taken from the outbox at a time
 _READ_WAIT = 5.0  # seconds
+_REDIS_PAUSE = 5.0  # seconds at most between tries; Redis is our own, and users wait
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class Sender:
                 return await self._outbox.read(CHANNEL, wait=_READ_WAIT)
             except RedisError as error:
                 log.warning("outbox_unreadable", error=type(error).__name__)
-                await asyncio.sleep(backoff(tries))
+                await asyncio.sleep(backoff(tries, most=_REDIS_PAUSE))
         raise AssertionError("unreachable")
 
     async def _serve(self, address: Address) -> None:
@@ -162,7 +163,7 @@ class Sender:
                 if self._stopping:
                     self._unnoted.add(delivery.id)
                     return False
-                await asyncio.sleep(backoff(tries, most=5))
+                await asyncio.sleep(backoff(tries, most=_REDIS_PAUSE))
         raise AssertionError("unreachable")
 
 

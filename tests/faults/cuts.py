@@ -33,6 +33,8 @@ from tests.telegram_api import Sent, TelegramApi
 
 HURT = (0.3, 1.5 * LEASE)  # seconds
 REST = (0.2, 2.0)
+SLOWEST = 2.5  # seconds each way: nobody gives up before the answer comes
+LONGEST_STUCK = HURT[1] + 2 * REPLY_LIMIT  # seconds until a gateway is done with what it had begun
 PAUSE = 0.1  # seconds between users' bursts
 ALL_OF_A_KIND = 0.25  # of the faults
 NAMES = {
@@ -89,11 +91,12 @@ class Excuses:
             self.given["Telegram's answer was lost"] += 1
             return True
         # The lost lease is logged when all that was on its way is done: maybe long after the next has sent it again.
-        lost = any(first.at < at for at in gateway.lost)
-        began = max((hurt.start for hurt in gateway.redis.hurts if hurt.start < again.at), default=0.0)
-        noted = min((gateway.noted.get(number, again.at) for number in numbers(first.text)), default=again.at)
+        lost = any(first.at < at < again.at + LONGEST_STUCK for at in gateway.lost)
         by_another = self._source(again)[1] is not gateway
-        if lost and by_another and noted > began and _hurt(gateway.redis, first.at, again.at, after=REPLY_LIMIT):
+        noted = min(
+            (gateway.noted[number] for number in numbers(first.text) if number in gateway.noted), default=again.at
+        )
+        if lost and by_another and _hurt(gateway.redis, first.at, min(noted, again.at)):
             self.given["Redis was out of reach for longer than the lease"] += 1
             return True
         return False
@@ -104,9 +107,10 @@ class Excuses:
         return max(asked, key=lambda pair: pair[0].at)
 
 
-def _hurt(wire: Wire, since: float, until: float, *, after: float = 0) -> bool:
-    """Was it, at some time in between? A connection that fell silent is found to be dead only `after` seconds more."""
-    return any(hurt.start < until and hurt.end + after > since for hurt in wire.hurts)
+def _hurt(wire: Wire, since: float, until: float) -> bool:
+    """Was it, at some time in between, or what is on its way still late, or a silent connection not found out?"""
+    late = {"silent": REPLY_LIMIT}
+    return any(hurt.start < until and hurt.end + late.get(hurt.harm.kind, SLOWEST) > since for hurt in wire.hurts)
 
 
 @dataclass
@@ -205,7 +209,7 @@ def _drawn(chance: random.Random) -> Harm:
             Harm("cut"),
             Harm("cut_answer", chance.randint(0, 300)),  # bytes
             Harm("silent"),
-            Harm("delay", chance.uniform(0.2, 2.5)),  # seconds each way: nobody gives up before the answer comes
+            Harm("delay", chance.uniform(0.2, SLOWEST)),
             Harm("throttle", chance.randint(10, 200)),  # bytes in a tick
         ]
     )
