@@ -99,7 +99,7 @@ class Mailbox:
         keys = [self._keys.ready]
         for _, address in claims:
             keys += [self._keys.mail(address), self._keys.chat(address), self._keys.history(address)]
-        taken = await self._with_group("take", keys, [consumer, *(entry for entry, _ in claims)])
+        taken = await self._with_group("take", keys, [consumer, token_hex(8), *(entry for entry, _ in claims)])
         held = [(*claim, content) for claim, content in zip(claims, taken, strict=True) if content]
         try:
             return [

@@ -5,7 +5,8 @@
 
 Each of two gateways has a wire to Redis and one to Telegram, each of three workers one to Redis. At instants that the
 seed draws, one of them, or all of a kind, is cut, cut in the middle of answers, falls silent, becomes slow or late for
-some seconds, and is well again. The processes live through all of it: one that ends is a fault.
+some seconds, and is well again. The processes live through all of it: one that ends is a fault, and so is an apology,
+since no message was tried in vain.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from bot import texts
 from bot.redis_link import REPLY_LIMIT
 from tests.faults.brittle import LEASE
 from tests.faults.checker import Findings, check, numbers
@@ -123,7 +125,7 @@ class Outcome:
     hurts: Counter[str]  # by kind of wire and harm
     findings: Findings
     excuses: Counter[str]
-    crashes: list[str]
+    crashes: list[str]  # and apologies
 
     @property
     def kept(self) -> bool:
@@ -157,8 +159,9 @@ async def run(faults: int, messages: int, seed: int, folder: Path, report: Calla
             gateway.read(folder)
         excuses = Excuses(gateways)
         findings = check(talk.asked, telegram.sent, excuses.may_repeat)
+        apologies = [f"chat {sent.chat}: {sent.text}" for sent in telegram.sent if texts.APOLOGY in sent.text]
     seconds = time.monotonic() - began
-    return Outcome(seed, seconds, len(talk.asked), hurts, findings, excuses.given, fleet.crashes)
+    return Outcome(seed, seconds, len(talk.asked), hurts, findings, excuses.given, fleet.crashes + apologies)
 
 
 @contextlib.asynccontextmanager
