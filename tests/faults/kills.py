@@ -103,10 +103,10 @@ class Fleet:
     _away_until: float = 0.0  # a process that finds no server then ends, and rightly
 
     @contextlib.asynccontextmanager
-    async def running(self, *, workers: int = WORKERS) -> AsyncIterator[None]:
+    async def running(self, *, gateways: int = GATEWAYS, workers: int = WORKERS) -> AsyncIterator[None]:
         """All processes, each started again when it ends, until the block is left."""
         await self.start_server()
-        for _ in range(GATEWAYS):
+        for _ in range(gateways):
             self.add("gateway")
         for _ in range(workers):
             self.add("worker")
@@ -118,18 +118,18 @@ class Fleet:
             await asyncio.gather(*self._keepers, return_exceptions=True)
             await self.stop_server()
 
-    def add(self, role: str) -> None:
-        """One process more."""
+    def add(self, role: str, **settings: str) -> None:
+        """One process more, with settings of its own."""
         place, chance = len(self._keepers), random.Random(self.chance.random())
-        self._keepers.append(asyncio.create_task(self.keep(place, role, chance)))
+        self._keepers.append(asyncio.create_task(self.keep(place, role, chance, settings)))
 
-    async def keep(self, place: int, role: str, chance: random.Random) -> None:
+    async def keep(self, place: int, role: str, chance: random.Random, settings: dict[str, str]) -> None:
         """One process after the other, until cancelled; the last is then told to stop."""
         points = GATEWAY_POINTS if role == "gateway" else WORKER_POINTS
         while True:
             fate = drawn(chance, points, self.reach) if self.reach else NEVER
             log = self.folder / f"{role}-{next(self._lives)}.log"
-            process = await self.start(role, fate, log)
+            process = await self.start(role, fate, log, **settings)
             life = self.alive[place] = Life(role, log, process)
             try:
                 code = await ended(process)
@@ -164,10 +164,10 @@ class Fleet:
                 await asyncio.sleep(0.05)
         await self.ready(place)
 
-    async def start(self, role: str, fate: Fate, log: Path) -> BaseProcess:
+    async def start(self, role: str, fate: Fate, log: Path, **own: str) -> BaseProcess:
         """One process, for whoever keeps it himself."""
         settings = {"telegram_token": TOKEN, "telegram_api_url": self.telegram.url, "max_mailbox": "1000"}
-        settings |= {"claim_ttl": "2", "max_tries": "5", "user_rate": "0"} | self.settings
+        settings |= {"claim_ttl": "2", "max_tries": "5", "user_rate": "0"} | self.settings | own
         log.touch()
         return await asyncio.to_thread(
             start, role, environment(self.folder / "data", **settings), self.folder, log, fate, self.lease
