@@ -142,6 +142,8 @@ class Fleet:
                 continue
             if code == -signal.SIGKILL:
                 self.kills[f"{role}: {fate.point}"] += 1
+            elif code == 1 and '"event": "decode_timeout"' in log.read_text("utf-8"):
+                self.kills["worker: by itself, hung"] += 1
             elif time.monotonic() > self._away_until:
                 self.crashes.append(f"a {role} ended with {code}; see {log}")
             if role == "gateway":
