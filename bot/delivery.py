@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from itertools import count
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ MOST_UNNOTED = 10  # messages sent, and not noted yet, beyond which no other is 
 _IN_HAND = 1000  # deliveries taken from the outbox at a time
 _READ_WAIT = 5.0  # seconds
 _REDIS_PAUSE = 5.0  # seconds at most between tries; Redis is our own, and users wait
+_LOST_PAUSE = 0.1  # seconds
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -38,17 +39,26 @@ class Sender:
     messages come into that danger. One sender at a time, each with an Outbox of its own.
 
     `unnoted` is handed from a process's sender to its next: what was sent while Redis was away for longer than the
-    lease is good for, so that it still stands in the outbox.
+    lease is good for, so that it still stands in the outbox. While `held` says no, nothing is sent: the lease has run
+    out while the process was at a standstill, and another sends in our place.
     """
 
     def __init__(
-        self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing, unnoted: set[str] | None = None
+        self,
+        api: BotApi,
+        outbox: Outbox,
+        pace: Pace,
+        typing: Typing,
+        unnoted: set[str] | None = None,
+        *,
+        held: Callable[[], bool] = lambda: True,
     ) -> None:
         self._api = api
         self._outbox = outbox
         self._pace = pace
         self._typing = typing
         self._unnoted = set() if unnoted is None else unnoted
+        self._held = held
         self._waiting: dict[Address, deque[Delivery]] = {}
         self._room = asyncio.Semaphore(_IN_HAND)
         self._noting = 0
@@ -110,6 +120,8 @@ class Sender:
         """Send one part, however often it takes. Returns the chat's id, which may have changed."""
         for tries in count(1):
             await self._turn(chat)
+            while not self._held():  # noqa: ASYNC110 - who gave us the lease will cancel us
+                await asyncio.sleep(_LOST_PAUSE)
             try:
                 await _to_the_end(self._call(delivery, chat, part, last=last))
                 return chat

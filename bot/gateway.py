@@ -17,7 +17,7 @@ from bot.delivery import CHANNEL, Sender
 from bot.errors import BotError, SettingsError
 from bot.intake import Intake
 from bot.loss import tell_of_losses
-from bot.mailbox import Mailbox, Outbox
+from bot.mailbox import Lease, Mailbox, Outbox
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
@@ -62,15 +62,17 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
         intake = Intake(me, redis, settings, typing)
         group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
         unnoted: set[str] = set()
-        group.create_task(
-            while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing, unnoted).run())
-        )
+
+        async def deliver(lease: Lease) -> None:
+            await Sender(api, Outbox(redis), pace, typing, unnoted, held=lambda: lease.held).run()
+
+        group.create_task(while_holding(redis, f"deliver:{CHANNEL}", deliver))
         if settings.webhook_url and settings.webhook_secret:
             secret = settings.webhook_secret.get_secret_value()
             group.create_task(serve(webhook_app(settings.webhook_url, secret, intake.take), settings.webhook_listen))
             await _register_webhook(api, settings.webhook_url, secret)
         else:
-            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda: _poll(api, intake)))
+            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda _: _poll(api, intake)))
         await _show_commands(api)
         log.info("gateway_ready", receiving="webhook" if settings.webhook_url else "polling")
 

@@ -16,7 +16,7 @@ _PAUSE = 1.0  # seconds before the next try when Redis doesn't answer
 log = structlog.get_logger()
 
 
-async def while_holding(redis: Redis, name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def while_holding(redis: Redis, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
     """Run `work`, from its start, whenever this process holds the lease `name`; cancel it when the lease is lost.
 
     Until cancelled, or until `work` raises: that comes out in an exception group.
@@ -34,7 +34,7 @@ async def while_holding(redis: Redis, name: str, work: Callable[[], Awaitable[No
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_until(lease.lost))
-                group.create_task(_run(work))
+                group.create_task(_run(work, lease))
         except* _LeaseLostError:
             log.warning("lease_lost", lease=name.partition(":")[0])
         finally:
@@ -51,5 +51,5 @@ async def _until(lost: asyncio.Event) -> NoReturn:
     raise _LeaseLostError
 
 
-async def _run(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
+async def _run(work: Callable[[Lease], Awaitable[None]], lease: Lease) -> None:
+    await work(lease)

@@ -118,7 +118,7 @@ class TelegramApi:
             Route("/test/{what}", self._control, methods=["GET", "POST"]),
         ]
         config = uvicorn.Config(Starlette(routes=routes), log_config=None, log_level="critical", lifespan="off")
-        self._server = _Server(config)
+        self._server = Server(config)
 
     async def __aenter__(self) -> Self:
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
@@ -175,6 +175,11 @@ class TelegramApi:
 
     def called(self, method: str) -> list[Call]:
         return [call for call in self.calls if call.method == method]
+
+    @property
+    def waiting(self) -> int:
+        """How many updates are not confirmed yet."""
+        return sum(map(len, self._webhook.queues.values())) if self._webhook else len(self.updates)
 
     @property
     def webhook_url(self) -> str:
@@ -313,8 +318,7 @@ class TelegramApi:
         return True
 
     async def _get_webhook_info(self, _: Params) -> Params:
-        waiting = sum(map(len, self._webhook.queues.values())) if self._webhook else len(self.updates)
-        return {"url": self.webhook_url, "has_custom_certificate": False, "pending_update_count": waiting}
+        return {"url": self.webhook_url, "has_custom_certificate": False, "pending_update_count": self.waiting}
 
     # Webhook pushes: the updates of a chat one after the other, chats beside each other
 
@@ -363,7 +367,7 @@ class TelegramApi:
         return Response(status_code=404)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # the signals belong to the test run

@@ -49,6 +49,11 @@ class Lease:
         self._renewal = None
         await run_script(self._redis, "yield", [self._key], [self._holder])
 
+    @property
+    def held(self) -> bool:
+        """Whether nobody else can have it by now. After a standstill of this process it knows before `lost` is set."""
+        return asyncio.get_running_loop().time() < self._deadline
+
     async def _hold(self) -> bool:
         asked = asyncio.get_running_loop().time()
         held = await run_script(self._redis, "hold", [self._key], [self._holder, round(self._ttl * 1000)])

@@ -12,7 +12,7 @@ class Accepted(Enum):
     """What became of a message that was brought to the mailbox."""
 
     ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"  # this update was accepted before; nothing changed
+    DUPLICATE = "duplicate"  # this update was accepted, or told something instead, before; nothing changed
     BACKLOG_FULL = "backlog_full"  # too much waits in all; nothing changed, tell the user
     MAILBOX_FULL = "mailbox_full"  # too much of this chat waits; nothing changed, tell the user
 

@@ -71,6 +71,7 @@ class Mailbox:
             "accept",
             [
                 keys.seen(address.channel, message.update_id),
+                keys.told(address.channel, message.update_id),
                 keys.mail(address),
                 keys.chat(address),
                 keys.ready,

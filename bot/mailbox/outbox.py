@@ -60,15 +60,21 @@ class Outbox:
     async def tell(
         self, address: Address, reply: Reply, *, message: Message, topic: str, parties: Iterable[Address], every: int
     ) -> bool:
-        """As `post`, but False too where one of `parties` was told of the topic within `every` seconds."""
-        return await self._post(address, reply, message, [self._keys.hush(topic, party) for party in parties], every)
+        """As `post`, of a message that is not taken in.
 
-    async def _post(self, address: Address, reply: Reply, message: Message, hushed: list[str], every: int) -> bool:
+        False too where it was accepted all the same, or where one of `parties` was told of the topic within `every`
+        seconds.
+        """
+        keys = self._keys
+        marks = [keys.seen(address.channel, message.update_id), *(keys.hush(topic, party) for party in parties)]
+        return await self._post(address, reply, message, marks, every)
+
+    async def _post(self, address: Address, reply: Reply, message: Message, marks: list[str], every: int) -> bool:
         keys = self._keys
         posted = await run_script(
             self._redis,
             "post",
-            [keys.told(address.channel, message.update_id), keys.outbox(address.channel), *hushed],
+            [keys.told(address.channel, message.update_id), keys.outbox(address.channel), *marks],
             [str(address), codec.write_reply(reply, (message,), time()), TOLD_TTL, every],
         )
         return bool(posted)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from time import time
 
 import pytest
@@ -39,12 +39,16 @@ def post(redis: Redis) -> Post:
 
 @contextlib.asynccontextmanager
 async def sending(
-    api: BotApi, redis: Redis, pace: Pace | None = None, unnoted: set[str] | None = None
+    api: BotApi,
+    redis: Redis,
+    pace: Pace | None = None,
+    unnoted: set[str] | None = None,
+    held: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """A sender at work, on short limits unless told otherwise."""
     pace = pace or Pace(per_chat=0.01, per_group=0.01, overall=0)
     async with Typing(api, pace) as typing:
-        task = asyncio.create_task(Sender(api, Outbox(redis), pace, typing, unnoted).run())
+        task = asyncio.create_task(Sender(api, Outbox(redis), pace, typing, unnoted, held=held).run())
         try:
             yield task
         finally:
@@ -193,6 +197,27 @@ async def test_while_nothing_can_be_noted_few_are_sent_that_another_would_send_a
     finally:
         await redis.execute_command("ACL", "SETUSER", "default", "+xdel")
     assert all(len(telegram.texts(chat)) == 1 for chat in chats)
+
+
+async def test_nothing_is_sent_once_another_may_send(
+    telegram: TelegramApi, api: BotApi, redis: Redis, post: Post
+) -> None:
+    looks = 0
+
+    def held() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks == 1
+
+    await post(7, "하나")
+    await post(7, "둘")
+    async with sending(api, redis, held=held):
+        await telegram.until(lambda: telegram.sent)
+        async with asyncio.timeout(20):
+            while looks < 3:  # noqa: ASYNC110 - the sender looks in its own time
+                await asyncio.sleep(0.01)
+    assert telegram.texts(7) == ["하나"]
+    assert await left(redis) == ["둘"]
 
 
 async def test_what_was_not_sent_yet_is_left_to_the_next_sender(

@@ -1,6 +1,7 @@
 """Leases against a real server: one holder at a time, and a holder that knows when it is none any more."""
 
 import asyncio
+import time
 
 from redis.asyncio import Redis
 
@@ -76,6 +77,16 @@ async def test_one_that_cannot_be_renewed_is_lost_before_it_is_free(redis: Redis
     await redis.client_pause(1500)  # the server answers nobody, and its clock goes on
     async with asyncio.timeout(3):
         await holder.lost.wait()
+    await holder.release()
+
+
+async def test_after_a_standstill_it_is_known_at_once_that_another_may_hold_it(redis: Redis) -> None:
+    holder = lease(redis, ttl=0.3)
+    await holder.acquire()
+    assert holder.held
+    time.sleep(0.4)  # noqa: ASYNC251 - the process stands still
+    assert not holder.held
+    assert not holder.lost.is_set()
     await holder.release()
 
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.address import Address
-from bot.mailbox import Message, Outbox, Reply
+from bot.mailbox import Accepted, Mailbox, Message, Outbox, Reply
 from bot.redis_link import connect
 
 YUNA = Address("telegram", "1001")
@@ -118,6 +118,22 @@ async def test_a_fixed_answer_is_posted_once_for_each_update(redis: Redis) -> No
     posted = await asyncio.gather(*(outbox.post(YUNA, Reply("fixed", "안녕"), message=said(1)) for _ in range(10)))
     assert sorted(posted) == [False] * 9 + [True]
     assert len(await outbox.read("telegram", wait=0)) == 1
+
+
+async def refuse(redis: Redis, update_id: int) -> bool:
+    reply = Reply("fixed", "꽉 찼어요")
+    return await Outbox(redis).tell(YUNA, reply, message=said(update_id), topic="full", parties=[YUNA], every=10)
+
+
+async def test_of_two_gateways_with_one_update_either_takes_it_in_or_refuses_it(redis: Redis) -> None:
+    mailbox = Mailbox(redis)
+    assert await mailbox.accept(YUNA, said(1)) is Accepted.ACCEPTED
+    assert not await refuse(redis, 1)
+    assert await refuse(redis, 2)
+    assert await mailbox.accept(YUNA, said(2)) is Accepted.DUPLICATE
+    [refusal] = await Outbox(redis).read("telegram", wait=0)
+    assert refusal.origins == ("2",)
+    assert await mailbox.backlog() == 1
 
 
 async def test_an_answer_that_is_read_again_while_it_is_acknowledged_is_not_handed_out_twice(redis: Redis) -> None:

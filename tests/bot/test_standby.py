@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
+from bot.mailbox import Lease
 from bot.standby import while_holding
 
 
@@ -15,9 +16,9 @@ async def test_the_second_takes_over_when_the_first_stops(redis: Redis) -> None:
         await at_work.put(name)
         await asyncio.Event().wait()
 
-    first = asyncio.create_task(while_holding(redis, "deliver:x", lambda: work("first")))
+    first = asyncio.create_task(while_holding(redis, "deliver:x", lambda _: work("first")))
     assert await at_work.get() == "first"
-    second = asyncio.create_task(while_holding(redis, "deliver:x", lambda: work("second")))
+    second = asyncio.create_task(while_holding(redis, "deliver:x", lambda _: work("second")))
     first.cancel()
     assert await at_work.get() == "second"
     second.cancel()
@@ -28,7 +29,7 @@ async def test_work_that_lost_its_lease_starts_over(redis: Redis, monkeypatch: p
     runs: asyncio.Queue[asyncio.Event] = asyncio.Queue()
     leases = []
 
-    class Lease:
+    class Losable:
         """A lease that is lost when the test says so; when a real one is, its own tests tell."""
 
         def __init__(self, _redis: Redis, _name: str) -> None:
@@ -40,7 +41,7 @@ async def test_work_that_lost_its_lease_starts_over(redis: Redis, monkeypatch: p
 
         async def release(self) -> None: ...
 
-    async def work() -> None:
+    async def work(_: Lease) -> None:
         ended = asyncio.Event()
         await runs.put(ended)
         try:
@@ -48,7 +49,7 @@ async def test_work_that_lost_its_lease_starts_over(redis: Redis, monkeypatch: p
         finally:
             ended.set()
 
-    monkeypatch.setattr("bot.standby.Lease", Lease)
+    monkeypatch.setattr("bot.standby.Lease", Losable)
     task = asyncio.create_task(while_holding(redis, "deliver:x", work))
     ended = await runs.get()
     leases[0].lost.set()
@@ -59,7 +60,7 @@ async def test_work_that_lost_its_lease_starts_over(redis: Redis, monkeypatch: p
 
 
 async def test_what_the_work_raises_comes_out(redis: Redis) -> None:
-    async def work() -> None:
+    async def work(_: Lease) -> None:
         raise LookupError
 
     with pytest.raises(ExceptionGroup) as caught:

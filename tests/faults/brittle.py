@@ -5,8 +5,8 @@ a new one is there at once, so that hundreds can be killed in minutes. Four thin
 
 - the engine says the numbers of what it is asked (see `checker`), and takes some milliseconds for it;
 - an apology carries the numbers too, so that it can be followed back;
-- a lease is good for LEASE seconds, so that a killed gateway is followed as soon; and Telegram is asked to answer
-  within POLL seconds, so that an answer that will never come is not waited for much longer.
+- a lease is good for LEASE seconds, if nothing else is said, so that a killed gateway is followed as soon; and Telegram
+  is asked to answer within POLL seconds, so that an answer that will never come is not waited for much longer.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from itertools import count
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Event, Lock, Thread, Timer
 from typing import Any
 
 import bot.care
@@ -39,7 +39,14 @@ from tests.faults.checker import CONTEXT, numbers
 LEASE = 4.0  # seconds
 POLL = 3  # seconds
 POISON = "독"  # a message with this word ends whoever decodes it
-SLOWEST = 0.02  # seconds of a decode
+MIRE = "늪"  # one with this word is decoded for ever
+SLOW = "천천히"  # and one with this for SLOW_SECONDS
+SLOW_SECONDS = 0.5
+SLOWEST = 0.02  # seconds of any other decode
+
+# To start a process, multiprocessing looks for others that have ended. Where two look at once, one of them reads the exit
+# code, and the other takes its being gone for a process that ended with 255.
+_LOOKING = Lock()
 
 # Where a process can be hit; "anywhere" is a moment on the clock.
 WORKER_POINTS = ("claimed", "decoding", "decoded", "committed", "anywhere")
@@ -71,8 +78,13 @@ class Echo:
         """`네, #17#18 ← #15` to each."""
         time.sleep(random.uniform(0, SLOWEST))
         self._passes("decoding")
-        if any(POISON in conversation[-1] for conversation in conversations):
+        asked = "".join(conversation[-1] for conversation in conversations)
+        if POISON in asked:
             os.kill(os.getpid(), signal.SIGKILL)
+        if MIRE in asked:
+            Event().wait()
+        if SLOW in asked:
+            time.sleep(SLOW_SECONDS)
         return [EngineReply(echo(conversation), tokens=1, score=0.0) for conversation in conversations]
 
 
@@ -82,12 +94,20 @@ def echo(conversation: Sequence[str]) -> str:
     return f"네, {_listed([asked])}" + (f" {CONTEXT} {_listed(earlier)}" if earlier else "")
 
 
-def start(role: str, environment: dict[str, str], folder: Path, log: Path, fate: Fate = NEVER) -> BaseProcess:
+def start(
+    role: str,
+    environment: dict[str, str],
+    folder: Path,
+    log: Path,
+    fate: Fate = NEVER,
+    lease: float | None = LEASE,
+) -> BaseProcess:
     """`python -m bot ROLE` as a process that is told its fate; it logs to the file, and ends with this process."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    process = context.Process(target=_live, args=(role, environment, folder, log, fate), daemon=True)
-    process.start()
+    process = context.Process(target=_live, args=(role, environment, folder, log, fate, lease), daemon=True)
+    with _LOOKING:
+        process.start()
     return process
 
 
@@ -99,12 +119,13 @@ async def ended(process: BaseProcess) -> int:
         await gone.wait()
     finally:
         loop.remove_reader(process.sentinel)
-    process.join()
+    with _LOOKING:
+        process.join()
     assert process.exitcode is not None
     return process.exitcode
 
 
-def _live(role: str, environment: dict[str, str], folder: Path, log: Path, fate: Fate) -> None:
+def _live(role: str, environment: dict[str, str], folder: Path, log: Path, fate: Fate, lease: float | None) -> None:
     Thread(target=_leave_with_parent, daemon=True).start()
     os.environ.update(environment)
     os.chdir(folder)  # a `.env` of the developer's lies elsewhere
@@ -113,6 +134,8 @@ def _live(role: str, environment: dict[str, str], folder: Path, log: Path, fate:
     random.seed()
     passes = _watch(fate)
     _set_in(passes)
+    if lease is not None:
+        bot.standby.Lease = functools.partial(Lease, ttl=lease)
     sys.argv = ["malbeot", role]
     main()
 
@@ -143,7 +166,6 @@ def _watch(fate: Fate) -> Callable[[str], None]:
 def _set_in(passes: Callable[[str], None]) -> None:
     bot.worker.load_engine = lambda *_: Echo(passes)
     bot.worker.apology_reply = _numbered_apology
-    bot.standby.Lease = functools.partial(Lease, ttl=LEASE)
     bot.gateway.poll = functools.partial(poll, wait=POLL)
     for owner, method, before, after in (
         (Mailbox, "claim", "", "claimed"),

@@ -64,6 +64,25 @@ class Death:
 
 
 @dataclass
+class Life:
+    """A process from its start to its end."""
+
+    role: str
+    log: Path
+    process: BaseProcess
+    stopped: float | None = None  # when it was told to stop
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An end that was ordered, by SIGTERM."""
+
+    role: str
+    code: int  # with which it ended
+    seconds: float  # from the signal to the end
+
+
+@dataclass
 class Fleet:
     """The service's processes, and what became of each."""
 
@@ -72,9 +91,12 @@ class Fleet:
     chance: random.Random = field(default_factory=random.Random)
     reach: int = 0  # passes of a point, at most, before a process dies there; 0: nobody is to die
     settings: dict[str, str] = field(default_factory=dict)
+    lease: float | None = LEASE  # seconds; None: as the service has it
     kills: Counter[str] = field(default_factory=Counter)  # by process and point
     killed: dict[Path, float] = field(default_factory=dict)  # gateways' logs, and when each came to its end
+    stops: list[Stop] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)  # ends that nobody ordered
+    alive: dict[int, Life] = field(default_factory=dict)  # by keeper, from the first that was added
     _lives: Iterator[int] = field(default_factory=count)
     _keepers: list[asyncio.Task[None]] = field(default_factory=list)
     _server: EmbeddedServer | None = None
@@ -98,38 +120,59 @@ class Fleet:
 
     def add(self, role: str, name: str = "", **settings: str) -> None:
         """One process more; its logs begin with its role and name, and the settings are its own."""
-        points = GATEWAY_POINTS if role == "gateway" else WORKER_POINTS
-        keeping = self.keep(role, points, random.Random(self.chance.random()), name, **settings)
-        self._keepers.append(asyncio.create_task(keeping))
+        place, chance = len(self._keepers), random.Random(self.chance.random())
+        self._keepers.append(asyncio.create_task(self.keep(place, role, chance, name, settings)))
 
-    async def keep(
-        self, role: str, points: Sequence[str], chance: random.Random, name: str = "", **settings: str
-    ) -> None:
+    async def keep(self, place: int, role: str, chance: random.Random, name: str, settings: dict[str, str]) -> None:
         """One process after the other, until cancelled; the last is then told to stop."""
+        points = GATEWAY_POINTS if role == "gateway" else WORKER_POINTS
         while True:
             fate = drawn(chance, points, self.reach) if self.reach else NEVER
             log = self.folder / f"{role}{name}-{next(self._lives)}.log"
             process = await self.start(role, fate, log, **settings)
+            life = self.alive[place] = Life(role, log, process)
             try:
                 code = await ended(process)
             except asyncio.CancelledError:
                 process.terminate()
                 await ended(process)
                 raise
+            if life.stopped is not None:
+                self.stops.append(Stop(role, code, time.monotonic() - life.stopped))
+                continue
             if code == -signal.SIGKILL:
                 self.kills[f"{role}: {fate.point}"] += 1
+            elif code == 1 and '"event": "decode_timeout"' in log.read_text("utf-8"):
+                self.kills["worker: by itself, hung"] += 1
             elif time.monotonic() > self._away_until:
                 self.crashes.append(f"a {role} ended with {code}; see {log}")
             if role == "gateway":
                 self.killed[log] = time.monotonic()
             await asyncio.sleep(0 if code == -signal.SIGKILL else 0.2)
 
+    async def ready(self, place: int) -> None:
+        """Returns once the process of that keeper is at work."""
+        async with asyncio.timeout(PATIENCE):
+            while place not in self.alive or "_ready" not in self.alive[place].log.read_text("utf-8"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    async def restart(self, place: int) -> None:
+        """Tell the process of that keeper to stop; returns once the next is at work."""
+        old = self.alive[place]
+        old.stopped = time.monotonic()
+        old.process.terminate()
+        async with asyncio.timeout(PATIENCE):
+            while self.alive[place] is old:  # noqa: ASYNC110 - what is waited for happens in other processes
+                await asyncio.sleep(0.05)
+        await self.ready(place)
+
     async def start(self, role: str, fate: Fate, log: Path, **own: str) -> BaseProcess:
         """One process, for whoever keeps it himself."""
         settings = {"telegram_token": TOKEN, "telegram_api_url": self.telegram.url, "max_mailbox": "1000"}
-        settings |= {"claim_ttl": "2", "max_tries": "5"} | self.settings | own
+        settings |= {"claim_ttl": "2", "max_tries": "5", "user_rate": "0"} | self.settings | own
+        log.touch()
         return await asyncio.to_thread(
-            start, role, environment(self.folder / "data", **settings), self.folder, log, fate
+            start, role, environment(self.folder / "data", **settings), self.folder, log, fate, self.lease
         )
 
     def accepted(self) -> int:
@@ -149,6 +192,15 @@ class Fleet:
     async def stop_server(self) -> None:
         assert self._server
         await self._server.__aexit__(None, None, None)
+
+    async def restart_server(self) -> None:
+        """Stop it by SIGTERM, and start a new one with its data."""
+        assert self._server and self._server._process
+        process, began = self._server._process, time.monotonic()
+        await self.stop_server()
+        assert process.returncode is not None
+        self.stops.append(Stop("server", process.returncode, time.monotonic() - began))
+        await self.start_server()
 
     async def kill_server(self, *, away: float, empty: bool = False) -> None:
         """SIGKILL, and after so many seconds a new one, with the data or without."""

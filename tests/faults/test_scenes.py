@@ -1,12 +1,13 @@
 """Each staged fault once."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bot import texts
 from tests.faults import scenes
-from tests.faults.scenes import YUNA
+from tests.faults.scenes import YUNA, Scene
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -18,8 +19,11 @@ async def test_a_worker_that_wakes_after_its_claim_was_taken_over_changes_nothin
     assert len(scene.talk.telegram.texts(YUNA)) == 2
 
 
-async def test_a_message_that_crashes_every_worker_harms_no_other(folder: Path) -> None:
-    scene = await scenes.poisoned(folder)
+@pytest.mark.parametrize("play", [scenes.poisoned, scenes.mired])
+async def test_a_message_that_crashes_or_hangs_every_worker_harms_no_other(
+    folder: Path, play: Callable[[Path], Awaitable[Scene]]
+) -> None:
+    scene = await play(folder)
     assert scene.findings.faults == []
     assert scene.fleet.crashes == []
     [apology] = [text for text in scene.talk.telegram.texts(YUNA) if text.startswith(texts.APOLOGY)]

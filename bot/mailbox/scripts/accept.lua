@@ -1,9 +1,10 @@
 -- Take a message in, once, if there is room. Returns what became of it.
+-- One that was `told` something instead has its answer: another gateway, given the same update, found no room for it.
 -- A full server refuses SET, the first write, and so leaves nothing half done.
-local seen, mail, chat, ready, backlog = unpack(KEYS)
+local seen, told, mail, chat, ready, backlog = unpack(KEYS)
 local message, address, max_backlog, max_mailbox, seen_ttl = unpack(ARGV)
 
-if redis.call('EXISTS', seen) == 1 then
+if redis.call('EXISTS', seen, told) > 0 then
   return 'duplicate'
 end
 if redis.call('LLEN', mail) >= tonumber(max_mailbox) then
