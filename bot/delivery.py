@@ -16,6 +16,7 @@ from bot.address import Address
 from bot.api import BotApi, backoff, retry_after
 from bot.chat_action import Typing
 from bot.mailbox import Delivery, Outbox
+from bot.metrics import GatewayMetrics
 from bot.pace import Pace
 
 CHANNEL = "telegram"
@@ -40,13 +41,20 @@ class Sender:
     """
 
     def __init__(
-        self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing, unnoted: set[str] | None = None
+        self,
+        api: BotApi,
+        outbox: Outbox,
+        pace: Pace,
+        typing: Typing,
+        unnoted: set[str] | None = None,
+        metrics: GatewayMetrics | None = None,
     ) -> None:
         self._api = api
         self._outbox = outbox
         self._pace = pace
         self._typing = typing
         self._unnoted = set() if unnoted is None else unnoted
+        self._metrics = metrics or GatewayMetrics()
         self._waiting: dict[Address, deque[Delivery]] = {}
         self._room = asyncio.Semaphore(_IN_HAND)
         self._stopping = False
@@ -116,6 +124,7 @@ class Sender:
             except (Forbidden, BadRequest, InvalidToken):
                 raise  # BadRequest first of all: in this library it is a kind of NetworkError
             except TelegramError as error:
+                self._metrics.send_failures.inc()
                 log.warning("send_failed", origins=delivery.origins, error=type(error).__name__, tries=tries)
                 await asyncio.sleep(backoff(tries))
         raise AssertionError("unreachable")
@@ -140,6 +149,7 @@ class Sender:
                     self._unnoted.add(delivery.id)
                     return
                 await asyncio.sleep(backoff(tries, most=5))
+        self._metrics.left_outbox(delivery, outcome)
         log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
 
 

@@ -15,13 +15,16 @@ from bot.api import BotApi, backoff, retry_after
 from bot.chat_action import Typing
 from bot.delivery import CHANNEL, Sender
 from bot.errors import BotError, SettingsError
+from bot.health import Health, serve_health
 from bot.intake import Intake
 from bot.loss import tell_of_losses
-from bot.mailbox import Mailbox, Outbox
+from bot.mailbox import Hours, Mailbox, Outbox
+from bot.metrics import GatewayMetrics
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
 from bot.standby import while_holding
+from bot.survey import keep_hours, survey
 from bot.update import Me
 from bot.webhook import serve, webhook_app
 
@@ -40,10 +43,18 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
     token = settings.telegram_token.get_secret_value()
     api = BotApi(token, settings.telegram_api_url)
     fault: BotError | None = None
+    metrics = GatewayMetrics()
+    mailbox, outbox = Mailbox.of(redis, settings), Outbox(redis)
+    health = Health(
+        redis,
+        metrics.registry,
+        lacks="Telegram has not answered yet",
+        look=lambda: survey(mailbox, outbox, metrics),
+    )
     try:
-        async with asyncio.TaskGroup() as group:
+        async with serve_health(health, settings.metrics_listen), asyncio.TaskGroup() as group:
             group.create_task(_until(stop))
-            group.create_task(_run(settings, redis, api))
+            group.create_task(_run(settings, redis, api, metrics, health))
     except* _StopError:
         log.info("gateway_stopped")
     except* InvalidToken:
@@ -56,30 +67,41 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
         raise fault
 
 
-async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
+async def _run(settings: Settings, redis: Redis, api: BotApi, metrics: GatewayMetrics, health: Health) -> None:
     user = await _persist(api.get_me)
     me = Me(user.id, user.username or "")
-    pace = Pace()
+    pace = Pace(metrics=metrics)
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
-        intake = Intake(me, redis, settings, typing)
+        intake = Intake(me, redis, settings, typing, metrics)
+        group.create_task(keep_hours(Hours(redis), metrics))
         group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
         unnoted: set[str] = set()
         group.create_task(
-            while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing, unnoted).run())
+            while_holding(
+                redis,
+                f"deliver:{CHANNEL}",
+                lambda: Sender(api, Outbox(redis), pace, typing, unnoted, metrics).run(),
+            )
         )
         if settings.webhook_url and settings.webhook_secret:
             secret = settings.webhook_secret.get_secret_value()
             group.create_task(serve(webhook_app(settings.webhook_url, secret, intake.take), settings.webhook_listen))
             await _register_webhook(api, settings.webhook_url, secret)
+            metrics.receiving.set(1)
         else:
-            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda: _poll(api, intake)))
+            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda: _poll(api, intake, metrics)))
+        health.lacks = ""
         await _show_commands(api)
         log.info("gateway_ready", receiving="webhook" if settings.webhook_url else "polling")
 
 
-async def _poll(api: BotApi, intake: Intake) -> None:
-    await _persist(api.delete_webhook)  # while one is set Telegram refuses to be polled
-    await poll(api, intake.take)
+async def _poll(api: BotApi, intake: Intake, metrics: GatewayMetrics) -> None:
+    metrics.receiving.set(1)
+    try:
+        await _persist(api.delete_webhook)  # while one is set Telegram refuses to be polled
+        await poll(api, intake.take, metrics=metrics)
+    finally:
+        metrics.receiving.set(0)
 
 
 async def _show_commands(api: BotApi) -> None:

@@ -13,6 +13,7 @@ from bot.commands import answer
 from bot.crisis import speaks_of_crisis
 from bot.delivery import CHANNEL
 from bot.mailbox import Accepted, Bucket, Limits, Mailbox, Members, Message, Outbox, Passed, Reply
+from bot.metrics import GatewayMetrics
 from bot.settings import Settings
 from bot.update import Json, Me, Said, is_id, is_whole, read_update
 
@@ -31,7 +32,9 @@ log = structlog.get_logger()
 class Intake:
     """Takes updates in; both ways of receiving them, polling and webhook, end here."""
 
-    def __init__(self, me: Me, redis: Redis, settings: Settings, typing: Typing) -> None:
+    def __init__(
+        self, me: Me, redis: Redis, settings: Settings, typing: Typing, metrics: GatewayMetrics | None = None
+    ) -> None:
         self._me = me
         self._mailbox = Mailbox.of(redis, settings)
         self._outbox = Outbox(redis)
@@ -39,6 +42,7 @@ class Intake:
         self._access = Access(CHANNEL, Members(redis), self._limits, settings)
         self._settings = settings
         self._typing = typing
+        self._metrics = metrics or GatewayMetrics()
 
     async def take(self, update: Json) -> None:
         """Once this returns, all that the update asks for is in Redis and it may be confirmed to Telegram.
@@ -47,12 +51,15 @@ class Intake:
         """
         said = read_update(update, self._me)
         if said is None and not is_whole(update):
+            self._metrics.updates.labels("malformed").inc()
             update_id = update.get("update_id")
             log.warning("malformed", origin=str(update_id) if is_id(update_id) else None)
             return
         if said is None or _for_another_bot(said):
+            self._metrics.updates.labels("ignored").inc()
             log.debug("ignored", origin=str(update["update_id"]))
             return
+        self._metrics.updates.labels(said.kind).inc()
         address = Address(CHANNEL, str(said.chat))
         message = Message(said.update_id, said.quote, said.content, time.time())
         if not free(said) and not await self._access.admits(said):
@@ -85,8 +92,11 @@ class Intake:
     async def _accept(self, address: Address, message: Message) -> None:
         accepted = await self._mailbox.accept(address, message)
         log.info(accepted.value, origin=message.origin, chat=address)
+        if accepted in (Accepted.BACKLOG_FULL, Accepted.MAILBOX_FULL):
+            self._metrics.refused(accepted.value)
         match accepted:
             case Accepted.ACCEPTED:
+                self._metrics.accepted()
                 self._typing.start(int(address.chat))
             case Accepted.BACKLOG_FULL | Accepted.MAILBOX_FULL if speaks_of_crisis(message.text):
                 # Refused, but not left alone.
@@ -119,6 +129,8 @@ class Intake:
         log.info(
             "refused" if entry is Entry.NOT_ASKED else "invite_code", entry=entry, origin=message.origin, chat=address
         )
+        if entry is not Entry.WELCOME:
+            self._metrics.refused("not_allowed")
         match entry:
             case Entry.WELCOME:
                 start = texts.start(self._settings.owner, self._settings.bot_name)
@@ -136,6 +148,7 @@ class Intake:
 
     async def _hold_back(self, address: Address, message: Message, said: Said) -> None:
         """Answer one who is over the limit."""
+        self._metrics.refused(Passed.LIMITED.value)
         log.info(Passed.LIMITED.value, origin=message.origin, chat=address)
         if _heard(said):
             await self._tell(address, message, "crisis", texts.CRISIS[0], said=said)
