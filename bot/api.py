@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import structlog
-from telegram import Bot
+from telegram import Bot, InputFile
 from telegram.error import RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -61,6 +61,10 @@ class BotApi(Bot):
             if not updates:
                 raise TelegramError("Invalid server response")  # it would come again at once
         return updates
+
+    async def send_picture(self, chat: int, png: bytes, caption: str) -> None:
+        picture = InputFile(png, filename="picture.png")
+        await self._post("sendPhoto", {"chat_id": chat, "photo": picture, "caption": caption})
 
     async def register_webhook(self, url: str, secret: str) -> None:
         await self.set_webhook(url, secret_token=secret, allowed_updates=_ALLOWED)

@@ -24,6 +24,7 @@ from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
 from bot.standby import while_holding
+from bot.stats import Stats
 from bot.survey import keep_hours, survey
 from bot.update import Me
 from bot.webhook import serve, webhook_app
@@ -72,8 +73,10 @@ async def _run(settings: Settings, redis: Redis, api: BotApi, metrics: GatewayMe
     me = Me(user.id, user.username or "")
     pace = Pace(metrics=metrics)
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
-        intake = Intake(me, redis, settings, typing, metrics)
-        group.create_task(keep_hours(Hours(redis), metrics))
+        hours = Hours(redis)
+        stats = Stats(hours, Mailbox.of(redis, settings), metrics, api, pace, group)
+        intake = Intake(me, redis, settings, typing, metrics, stats)
+        group.create_task(keep_hours(hours, metrics))
         group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
         unnoted: set[str] = set()
         group.create_task(

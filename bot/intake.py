@@ -15,6 +15,7 @@ from bot.delivery import CHANNEL
 from bot.mailbox import Accepted, Bucket, Limits, Mailbox, Members, Message, Outbox, Passed, Reply
 from bot.metrics import GatewayMetrics
 from bot.settings import Settings
+from bot.stats import Stats
 from bot.update import Json, Me, Said, is_id, is_whole, read_update
 
 # Seconds before the same is told once more: in general, to who is over the limit, and to who may not talk.
@@ -33,7 +34,13 @@ class Intake:
     """Takes updates in; both ways of receiving them, polling and webhook, end here."""
 
     def __init__(
-        self, me: Me, redis: Redis, settings: Settings, typing: Typing, metrics: GatewayMetrics | None = None
+        self,
+        me: Me,
+        redis: Redis,
+        settings: Settings,
+        typing: Typing,
+        metrics: GatewayMetrics | None = None,
+        stats: Stats | None = None,
     ) -> None:
         self._me = me
         self._mailbox = Mailbox.of(redis, settings)
@@ -43,6 +50,7 @@ class Intake:
         self._settings = settings
         self._typing = typing
         self._metrics = metrics or GatewayMetrics()
+        self._stats = stats
 
     async def take(self, update: Json) -> None:
         """Once this returns, all that the update asks for is in Redis and it may be confirmed to Telegram.
@@ -114,12 +122,16 @@ class Intake:
             settings=self._settings,
             update_id=message.update_id,
         ) or await self._access.administer(said)
+        shown = self._stats if said.content == "stats" and self._access.administers(said) else None
+        text = await shown.today() if shown else text
         if said.content == "forget" and said.quote is None and self._settings.invite_code:
             text = text if await self._access.admits(said) else f"{text} {texts.CODE_FORGOTTEN}"
         posted = await self._outbox.post(address, Reply("fixed", text or texts.UNKNOWN_COMMAND), message=message)
         log.info(
             "command", name=said.content if text else "unknown", origin=message.origin, chat=address, posted=posted
         )
+        if shown and posted:
+            shown.show(said.chat)
 
     async def _refuse(self, address: Address, message: Message, said: Said) -> None:
         """Answer one who may not talk: nothing but this line, and seldom, unless they bring the invite code."""
