@@ -103,7 +103,7 @@ def chart(hours: Sequence[Hour]) -> bytes:
     most = max(hour.accepted + hour.refused for hour in hours)
     slowest = max(hour.wait(0.95) or 0.0 for hour in hours)
     count_top, wait_top = _round_up(max(most, 2)), _round_up(max(slowest, 1.0))
-    _grid(picture, _UPPER, count_top, lambda value: f"{value:g}")
+    _grid(picture, _UPPER, count_top, _short)
     _grid(picture, _LOWER, wait_top, lambda value: f"{value:g}s")
     for x, colour, name in ((_LEFT, _DARK, "p50"), (_LEFT + 100, _LIGHT, "p95")):
         picture.box(x, _LOWER - 32, HEIGHT, HEIGHT, colour)
@@ -128,6 +128,13 @@ def _grid(picture: Picture, top: int, most: float, label: Callable[[float], str]
         y = top + round(_PANEL * (1 - share))
         picture.box(_LEFT, y, DAY * _SLOT, 2, _LINE)
         picture.text(_LEFT - 12, y - HEIGHT // 2, label(most * share), _INK, align=1.0)
+
+
+def _short(value: float) -> str:
+    """In no more signs than the margin holds."""
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:g}m"
+    return f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}"
 
 
 def _round_up(value: float) -> float:
