@@ -70,12 +70,13 @@ class Access:
         await self._members.add(person)
         return Entry.WELCOME
 
-    async def administer(self, said: Said) -> str | None:
-        """Carry out an admin's command and return what to tell; None if it is none, or comes from anybody else.
+    def administers(self, said: Said) -> bool:
+        """Whether an admin said it, and in private: in a group everybody would read the answer."""
+        return said.quote is None and said.chat in self._admins
 
-        In private only: in a group everybody would read the members' ids.
-        """
-        if said.quote is not None or said.chat not in self._admins:
+    async def administer(self, said: Said) -> str | None:
+        """Carry out an admin's command and return what to tell; None if it is none, or comes from anybody else."""
+        if not self.administers(said):
             return None
         match said.content:
             case "members":

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from telegram import Bot, ReplyParameters
+from telegram import Bot, InputFile, ReplyParameters
 from telegram.error import NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
@@ -70,6 +70,10 @@ class BotApi(Bot):
         if quote is not None:
             data["reply_parameters"] = ReplyParameters(quote, allow_sending_without_reply=True)
         await self._post("sendMessage", data)
+
+    async def send_picture(self, chat: int, png: bytes, caption: str) -> None:
+        picture = InputFile(png, filename="picture.png")
+        await self._post("sendPhoto", {"chat_id": chat, "photo": picture, "caption": caption})
 
     async def identify(self) -> Me:
         """Whose token it is."""

@@ -15,6 +15,7 @@ from bot.address import Address
 from bot.api import BotApi, backoff, retry_after
 from bot.chat_action import Typing
 from bot.mailbox import Delivery, Outbox
+from bot.metrics import GatewayMetrics
 from bot.pace import Pace
 
 CHANNEL = "telegram"
@@ -50,6 +51,7 @@ class Sender:
         pace: Pace,
         typing: Typing,
         unnoted: set[str] | None = None,
+        metrics: GatewayMetrics | None = None,
         *,
         held: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -59,6 +61,7 @@ class Sender:
         self._typing = typing
         self._unnoted = set() if unnoted is None else unnoted
         self._held = held
+        self._metrics = metrics or GatewayMetrics()
         self._waiting: dict[Address, deque[Delivery]] = {}
         self._room = asyncio.Semaphore(_IN_HAND)
         self._noting = 0
@@ -133,6 +136,7 @@ class Sender:
             except (Forbidden, BadRequest, InvalidToken):
                 raise  # BadRequest first of all: in this library it is a kind of NetworkError
             except TelegramError as error:
+                self._metrics.send_failures.inc()
                 log.warning("send_failed", origins=delivery.origins, error=type(error).__name__, tries=tries)
                 await asyncio.sleep(backoff(tries))
         raise AssertionError("unreachable")
@@ -161,6 +165,7 @@ class Sender:
             if self._noting < MOST_UNNOTED:
                 self._keeping_up.set()
         if noted:
+            self._metrics.left_outbox(delivery, outcome)
             log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
 
     async def _ack(self, delivery: Delivery) -> bool:

@@ -15,13 +15,17 @@ from bot.api import BotApi, backoff, retry_after
 from bot.chat_action import Typing
 from bot.delivery import CHANNEL, Sender
 from bot.errors import BotError, SettingsError
+from bot.health import Health, serve_health
 from bot.intake import Intake
 from bot.loss import tell_of_losses
-from bot.mailbox import Lease, Mailbox, Outbox
+from bot.mailbox import Hours, Lease, Mailbox, Outbox
+from bot.metrics import GatewayMetrics
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
 from bot.standby import while_holding
+from bot.stats import Stats
+from bot.survey import keep_hours, survey
 from bot.webhook import serve, webhook_app
 
 log = structlog.get_logger()
@@ -39,10 +43,18 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
     token = settings.telegram_token.get_secret_value()
     api = BotApi(token, settings.telegram_api_url)
     fault: BotError | None = None
+    metrics = GatewayMetrics()
+    mailbox, outbox = Mailbox.of(redis, settings), Outbox(redis)
+    health = Health(
+        redis,
+        metrics.registry,
+        lacks="Telegram has not answered yet",
+        look=lambda: survey(mailbox, outbox, metrics),
+    )
     try:
-        async with asyncio.TaskGroup() as group:
+        async with serve_health(health, settings.metrics_listen), asyncio.TaskGroup() as group:
             group.create_task(_until(stop))
-            group.create_task(_run(settings, redis, api))
+            group.create_task(_run(settings, redis, api, metrics, health))
     except* _StopError:
         log.info("gateway_stopped")
     except* InvalidToken:
@@ -55,31 +67,40 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
         raise fault
 
 
-async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
+async def _run(settings: Settings, redis: Redis, api: BotApi, metrics: GatewayMetrics, health: Health) -> None:
     me = await _persist(api.identify)
-    pace = Pace()
+    pace = Pace(metrics=metrics)
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
-        intake = Intake(me, redis, settings, typing)
+        hours = Hours(redis)
+        stats = Stats(hours, Mailbox.of(redis, settings), metrics, api, pace, group)
+        intake = Intake(me, redis, settings, typing, metrics, stats)
+        group.create_task(keep_hours(hours, metrics))
         group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
         unnoted: set[str] = set()
 
         async def deliver(lease: Lease) -> None:
-            await Sender(api, Outbox(redis), pace, typing, unnoted, held=lambda: lease.held).run()
+            await Sender(api, Outbox(redis), pace, typing, unnoted, metrics, held=lambda: lease.held).run()
 
         group.create_task(while_holding(redis, f"deliver:{CHANNEL}", deliver))
         if settings.webhook_url and settings.webhook_secret:
             secret = settings.webhook_secret.get_secret_value()
             group.create_task(serve(webhook_app(settings.webhook_url, secret, intake.take), settings.webhook_listen))
             await _register_webhook(api, settings.webhook_url, secret)
+            metrics.receiving.set(1)
         else:
-            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda _: _poll(api, intake)))
+            group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda _: _poll(api, intake, metrics)))
+        health.lacks = ""
         await _show_commands(api)
         log.info("gateway_ready", receiving="webhook" if settings.webhook_url else "polling")
 
 
-async def _poll(api: BotApi, intake: Intake) -> None:
-    await _persist(api.delete_webhook)  # while one is set Telegram refuses to be polled
-    await poll(api, intake.take)
+async def _poll(api: BotApi, intake: Intake, metrics: GatewayMetrics) -> None:
+    metrics.receiving.set(1)
+    try:
+        await _persist(api.delete_webhook)  # while one is set Telegram refuses to be polled
+        await poll(api, intake.take, metrics=metrics)
+    finally:
+        metrics.receiving.set(0)
 
 
 async def _show_commands(api: BotApi) -> None:

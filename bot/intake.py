@@ -13,7 +13,9 @@ from bot.commands import answer
 from bot.crisis import speaks_of_crisis
 from bot.delivery import CHANNEL
 from bot.mailbox import Accepted, Bucket, Limits, Mailbox, Members, Message, Outbox, Passed, Reply
+from bot.metrics import GatewayMetrics
 from bot.settings import Settings
+from bot.stats import Stats
 from bot.update import Json, Me, Said, is_id, is_whole, read_update
 
 # Seconds before the same is told once more: in general, to who is over the limit, and to who may not talk.
@@ -31,7 +33,15 @@ log = structlog.get_logger()
 class Intake:
     """Takes updates in; both ways of receiving them, polling and webhook, end here."""
 
-    def __init__(self, me: Me, redis: Redis, settings: Settings, typing: Typing) -> None:
+    def __init__(
+        self,
+        me: Me,
+        redis: Redis,
+        settings: Settings,
+        typing: Typing,
+        metrics: GatewayMetrics | None = None,
+        stats: Stats | None = None,
+    ) -> None:
         self._me = me
         self._mailbox = Mailbox.of(redis, settings)
         self._outbox = Outbox(redis)
@@ -39,6 +49,8 @@ class Intake:
         self._access = Access(CHANNEL, Members(redis), self._limits, settings)
         self._settings = settings
         self._typing = typing
+        self._metrics = metrics or GatewayMetrics()
+        self._stats = stats
 
     async def take(self, update: Json) -> None:
         """Once this returns, all that the update asks for is in Redis and it may be confirmed to Telegram.
@@ -47,12 +59,15 @@ class Intake:
         """
         said = read_update(update, self._me)
         if said is None and not is_whole(update):
+            self._metrics.updates.labels("malformed").inc()
             update_id = update.get("update_id")
             log.warning("malformed", origin=str(update_id) if is_id(update_id) else None)
             return
         if said is None or _for_another_bot(said):
+            self._metrics.updates.labels("ignored").inc()
             log.debug("ignored", origin=str(update["update_id"]))
             return
+        self._metrics.updates.labels(said.kind).inc()
         address = Address(CHANNEL, str(said.chat))
         message = Message(said.update_id, said.quote, said.content, time.time())
         if not free(said) and not await self._access.admits(said):
@@ -85,8 +100,11 @@ class Intake:
     async def _accept(self, address: Address, message: Message) -> None:
         accepted = await self._mailbox.accept(address, message)
         log.info(accepted.value, origin=message.origin, chat=address)
+        if accepted in (Accepted.BACKLOG_FULL, Accepted.MAILBOX_FULL):
+            self._metrics.refused(accepted.value)
         match accepted:
             case Accepted.ACCEPTED:
+                self._metrics.accepted()
                 self._typing.start(int(address.chat))
             case Accepted.BACKLOG_FULL | Accepted.MAILBOX_FULL if speaks_of_crisis(message.text):
                 # Refused, but not left alone.
@@ -104,12 +122,16 @@ class Intake:
             settings=self._settings,
             update_id=message.update_id,
         ) or await self._access.administer(said)
+        shown = self._stats if said.content == "stats" and self._access.administers(said) else None
+        text = await shown.today() if shown else text
         if said.content == "forget" and said.quote is None and self._settings.invite_code:
             text = text if await self._access.admits(said) else f"{text} {texts.CODE_FORGOTTEN}"
         posted = await self._outbox.post(address, Reply("fixed", text or texts.UNKNOWN_COMMAND), message=message)
         log.info(
             "command", name=said.content if text else "unknown", origin=message.origin, chat=address, posted=posted
         )
+        if shown and posted:
+            shown.show(said.chat)
 
     async def _refuse(self, address: Address, message: Message, said: Said) -> None:
         """Answer one who may not talk: nothing but this line, and seldom, unless they bring the invite code."""
@@ -119,6 +141,8 @@ class Intake:
         log.info(
             "refused" if entry is Entry.NOT_ASKED else "invite_code", entry=entry, origin=message.origin, chat=address
         )
+        if entry is not Entry.WELCOME:
+            self._metrics.refused("not_allowed")
         match entry:
             case Entry.WELCOME:
                 start = texts.start(self._settings.owner, self._settings.bot_name)
@@ -136,6 +160,7 @@ class Intake:
 
     async def _hold_back(self, address: Address, message: Message, said: Said) -> None:
         """Answer one who is over the limit."""
+        self._metrics.refused(Passed.LIMITED.value)
         log.info(Passed.LIMITED.value, origin=message.origin, chat=address)
         if _heard(said):
             await self._tell(address, message, "crisis", texts.CRISIS[0], said=said)

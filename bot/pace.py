@@ -2,6 +2,8 @@
 
 import asyncio
 
+from bot.metrics import GatewayMetrics
+
 # What Telegram documents: about one message a second in a chat, twenty a minute in a group, thirty a second in all.
 PER_CHAT = 1.0  # seconds between messages
 PER_GROUP = 3.0
@@ -15,7 +17,14 @@ class Pace:
     python-telegram-bot's AIORateLimiter is no help here: in 22.8 any request that finishes lifts a halt.
     """
 
-    def __init__(self, *, per_chat: float = PER_CHAT, per_group: float = PER_GROUP, overall: float = OVERALL) -> None:
+    def __init__(
+        self,
+        *,
+        per_chat: float = PER_CHAT,
+        per_group: float = PER_GROUP,
+        overall: float = OVERALL,
+        metrics: GatewayMetrics | None = None,
+    ) -> None:
         self._per_chat = per_chat
         self._per_group = per_group
         self._overall = overall
@@ -23,6 +32,7 @@ class Pace:
         self._free_at = 0.0  # all times are the event loop's
         self._chat_free_at: dict[int, float] = {}
         self._halted_until = 0.0
+        self._metrics = metrics or GatewayMetrics()
 
     async def turn(self, chat: int) -> None:
         """Wait until a message may be sent to `chat`. A chat must wait for one turn at a time."""
@@ -38,6 +48,7 @@ class Pace:
 
     def halt(self, seconds: float) -> None:
         """Telegram said "retry after": nothing is sent for so long, to whichever chat."""
+        self._metrics.told_to_wait.inc()
         self._halted_until = max(self._halted_until, asyncio.get_running_loop().time() + seconds)
 
     @property

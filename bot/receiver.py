@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.api import BotApi, backoff, retry_after
+from bot.metrics import GatewayMetrics
 from bot.update import Json
 
 _WAIT = 30  # seconds that Telegram holds a call open while nothing happens
@@ -21,13 +22,16 @@ _REDIS_PAUSE = 5.0  # seconds at most; Redis is our own, and users wait
 log = structlog.get_logger()
 
 
-async def poll(api: BotApi, take: Callable[[Json], Awaitable[None]], *, wait: int = _WAIT) -> None:
+async def poll(
+    api: BotApi, take: Callable[[Json], Awaitable[None]], *, wait: int = _WAIT, metrics: GatewayMetrics | None = None
+) -> None:
     """Receive until cancelled: updates are taken in order, and confirmed when all of their batch were taken.
 
     Faults of Telegram's, the network's and Redis's are waited out. Raises InvalidToken.
     """
     offset = 0
     failures = 0
+    metrics = metrics or GatewayMetrics()
     while True:
         try:
             updates = await api.receive(offset=offset, wait=wait)
@@ -37,6 +41,7 @@ async def poll(api: BotApi, take: Callable[[Json], Awaitable[None]], *, wait: in
             raise
         except (TelegramError, RedisError) as error:
             failures += 1
+            metrics.receiving_failures.labels(_reason(error)).inc()
             if failures == 1:
                 _report(error)
             await asyncio.sleep(_pause(error, failures))
@@ -53,6 +58,17 @@ def _report(error: TelegramError | RedisError) -> None:
         log.error("another process receives with the same token: stop one of the two, or give it a token of its own")
     else:
         log.warning("receiving_failed", error=type(error).__name__)
+
+
+def _reason(error: TelegramError | RedisError) -> str:
+    match error:
+        case RetryAfter():
+            return "told_to_wait"
+        case Conflict():
+            return "conflict"
+        case RedisError():
+            return "redis"
+    return "telegram"
 
 
 def _pause(error: TelegramError | RedisError, failures: int) -> float:

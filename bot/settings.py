@@ -144,6 +144,8 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     webhook_listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
 
+    metrics_listen: Annotated[str, AfterValidator(_listen)] | None = None  # None: nothing is served (see bot.health)
+
     # Who may talk; everybody, where none of the three is set (see bot.access).
     allowed: Ids = Field(frozenset(), repr=False)  # users and groups
     admins: Annotated[Ids, AfterValidator(_users)] = Field(frozenset(), repr=False)

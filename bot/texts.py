@@ -39,6 +39,13 @@ TOO_MANY_CODES = "초대 코드를 여러 번 잘못 적으셨어요. 한 시간
 CODE_FORGOTTEN = "다시 이야기하시려면 /start 뒤에 초대 코드를 적어 보내 주세요."
 REMOVE_USAGE = "/remove 뒤에 내보낼 분의 번호를 적어 주세요. 번호는 /members 를 보내시면 볼 수 있어요."
 
+# Beneath the picture that admins get
+STATS_PICTURE = (
+    "지난 24시간을 한 시간씩 그렸어요. 아래 숫자는 시각(한국 시간)이에요.\n"
+    "위: 받은 글(파랑)과 받지 못한 글(빨강)의 수\n"
+    "아래: 답까지 걸린 시간, 중간값 p50(진한 초록)과 p95(옅은 초록)"
+)
+
 # One after the other while danger lasts. Each ends with a question to which "no" means danger (see bot.crisis).
 CRISIS = (
     (
@@ -134,6 +141,44 @@ def removed(person: str, *, listed: bool) -> str:
     )
 
 
+def stats(
+    accepted: int,
+    replies: int,
+    refused: int,
+    *,
+    waits: tuple[float | None, float | None],
+    backlog: int,
+    oldest: float,
+    workers: int,
+) -> str:
+    """To an admin: today's counts, the seconds of p50 and p95, what waits now, for how many seconds, and who works."""
+    median, slow = waits
+    if median is None or slow is None:
+        took = "아직 나간 답이 없어서 답까지 걸린 시간은 알 수 없어요."
+    else:
+        last = _seconds(slow)
+        took = f"답까지 걸린 시간은 중간값(p50)이 {_seconds(median)}, p95가 {last}{copula(last)}."
+    waits_now = (
+        f"글 {backlog}개가 답을 기다려요(가장 오래된 글은 {_seconds(oldest)}째)" if backlog else "기다리는 글이 없어요"
+    )
+    works_now = f"일하는 워커는 {workers}개예요" if workers else "그런데 일하는 워커가 하나도 없어요"
+    return "\n".join(
+        [
+            f"오늘 0시(한국 시간)부터 글 {accepted}개를 받았어요.",
+            f"답은 {replies}개가 나갔어요.",
+            took,
+            f"받지 못하고 돌려보낸 글은 {refused}개예요." if refused else "받지 못한 글은 없어요.",
+            f"지금 {waits_now}. {works_now}.",
+        ]
+    )
+
+
+def _seconds(seconds: float) -> str:
+    if seconds >= 600:  # what is counted goes no further
+        return "10분 이상"
+    return f"{seconds:.1f}초" if seconds < 10 else f"{seconds:.0f}초"
+
+
 def privacy(exchanges: int, ttl: int, *, by_code: bool = False) -> str:
     """What is kept and for how long: the last `exchanges` for `ttl` seconds; `by_code`: there is an invite code.
 
@@ -157,6 +202,7 @@ def privacy(exchanges: int, ttl: int, *, by_code: bool = False) -> str:
 서버가 일한 기록(로그)에는 글도, 어느 대화인지도 적지 않아요.
 {member}\
 • 한꺼번에 너무 많이 오는 글을 막으려고 횟수를 세요. 누구인지 알아볼 수 없게 적고 길어도 한 시간이면 지워요.
+• 한 시간에 글이 몇 개 오갔고 답이 얼마나 걸렸는지 세어 이틀 동안 적어 둬요. 누구의 글인지는 적지 않아요.
 • 같은 글에 두 번 답하지 않으려고 글의 번호를 이틀 동안 적어 둬요. 누가 쓴 어떤 글인지는 적지 않아요.
 • /forget 을 보내시면 이 대화에서 보관하던 것을 바로 모두 지워요. 서버의 저장 파일에서는 다음에 정리할 때 사라져요. \
 대화방에 보이는 글은 남아 있으니 직접 지워 주세요."""

@@ -76,6 +76,13 @@ def webhook_app(url: str, secret: str, take: Callable[[Json], Awaitable[None]]) 
 
 async def serve(app: ASGIApp, listen: str) -> None:
     """Serve on `listen` (host:port) until cancelled, then finish the requests under way."""
+    with bind(listen, "MALBEOT_WEBHOOK_LISTEN") as listener:
+        log.info("webhook_listening", listen=listen)
+        await serve_on(listener, app)
+
+
+async def serve_on(listener: socket.socket, app: ASGIApp) -> None:
+    """As `serve`, on an address that was bound before."""
     config = uvicorn.Config(
         app,
         http=_Connection,
@@ -87,14 +94,12 @@ async def serve(app: ASGIApp, listen: str) -> None:
         timeout_graceful_shutdown=_STOP_GRACE,
     )
     server = _Server(config)
-    with _bind(listen) as listener:
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        log.info("webhook_listening", listen=listen)
-        try:
-            await asyncio.shield(serving)
-        finally:
-            server.should_exit = True
-            await serving
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
 
 
 class _Refused:
@@ -129,15 +134,16 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _bind(listen: str) -> socket.socket:
+def bind(listen: str, variable: str) -> socket.socket:
+    """Listen on host:port; SettingsError, in the name of the variable that says so, if that cannot be."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     try:
         return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise SettingsError(f"MALBEOT_WEBHOOK_LISTEN: cannot listen there ({error.strerror})") from None
+        raise SettingsError(f"{variable}: cannot listen there ({error.strerror})") from None
     except ValueError:  # of which UnicodeError is one: a label is empty or too long
-        raise SettingsError("MALBEOT_WEBHOOK_LISTEN: cannot listen there (no such host)") from None
+        raise SettingsError(f"{variable}: cannot listen there (no such host)") from None
 
 
 class _Connection(H11Protocol):

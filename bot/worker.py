@@ -18,7 +18,9 @@ from bot import texts
 from bot.care import apology_reply, crisis_reply, fixed_reply, needs_reminder, withheld_reply
 from bot.decency import may_leave
 from bot.errors import BotError, SettingsError
+from bot.health import Health, serve_health
 from bot.mailbox import Mailbox, Reply, Turn
+from bot.metrics import WorkerMetrics
 from bot.settings import Settings
 from model.checkpoint import CheckpointError
 from model.dialogue import fill_names
@@ -58,29 +60,42 @@ async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> N
     without waiting for its threads.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
-    began = monotonic()
-    try:
-        engine = await asyncio.get_running_loop().run_in_executor(
-            thread, lambda: load_engine(settings.checkpoint_dir, settings.engine)
-        )
-    except CheckpointError as error:
-        raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
-    except ModuleNotFoundError as error:
-        raise SettingsError(f"MALBEOT_ENGINE: {settings.engine} needs {error.name}, which is not installed") from None
-    log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
-    await Worker(engine, Mailbox.of(redis, settings), settings, thread).run(stop)
-    thread.shutdown()
+    metrics = WorkerMetrics()
+    health = Health(redis, metrics.registry, lacks="the engine is being loaded")
+    async with serve_health(health, settings.metrics_listen):
+        began = monotonic()
+        try:
+            engine = await asyncio.get_running_loop().run_in_executor(thread, _warm_engine, settings)
+        except CheckpointError as error:
+            raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"MALBEOT_ENGINE: {settings.engine} needs {error.name}, which is not installed"
+            ) from None
+        log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
+        health.lacks = ""
+        await Worker(engine, Mailbox.of(redis, settings), settings, thread, metrics).run(stop)
+        thread.shutdown()
 
 
 class Worker:
     """Answers turns. One that fails is tried again, alone, by whoever claims it next, `max_tries` times in all."""
 
-    def __init__(self, engine: Speaker, mailbox: Mailbox, settings: Settings, thread: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        engine: Speaker,
+        mailbox: Mailbox,
+        settings: Settings,
+        thread: ThreadPoolExecutor,
+        metrics: WorkerMetrics | None = None,
+    ) -> None:
         self.name = f"{socket.gethostname()}-{token_hex(4)}"
         self._engine = engine
         self._mailbox = mailbox
         self._settings = settings
         self._thread = thread
+        self._metrics = metrics or WorkerMetrics()
+        self._metrics.answers_with(engine.checkpoint_hash, engine.name)
         self._stop = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -106,6 +121,7 @@ class Worker:
 
         Those with a fixed reply come first: they wait for no decoding, and no failure of it concerns them.
         """
+        self._metrics.taken_over.inc(sum(turn.suspect for turn in turns))
         fixed = {turn: reply for turn in turns if (reply := fixed_reply(turn))}
         fresh = [turn for turn in turns if turn not in fixed and not turn.suspect]
         batches = [fresh] if fresh else []
@@ -138,6 +154,9 @@ class Worker:
             await self._fail(batch, error)
             return
         seconds = _since(began)
+        self._metrics.batches.observe(len(batch))
+        self._metrics.decoding.observe(seconds)
+        self._metrics.tokens.inc(sum(reply.tokens for reply in replies))
         await asyncio.gather(
             *(self._commit(turn, reply, len(batch), seconds) for turn, reply in zip(batch, replies, strict=True))
         )
@@ -148,6 +167,7 @@ class Worker:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.reply, conversations)
 
     async def _fail(self, batch: list[Turn], error: Exception) -> None:
+        self._metrics.decode_failures.inc()
         # The error's own words could hold a user's.
         log.error("decode_failed", worker=self.name, batch=len(batch), error=type(error).__name__)
         if len(batch) > 1:
@@ -178,6 +198,7 @@ class Worker:
 
     async def _settle(self, turn: Turn, reply: Reply, **about: float) -> None:
         committed = await self._persist(lambda: self._mailbox.commit(self.name, turn, reply))
+        self._metrics.turns.labels("answered" if committed else "claim_lost").inc()
         log.info(
             "answered" if committed else "claim_lost",
             origins=turn.origins,
@@ -190,6 +211,9 @@ class Worker:
     async def _bury(self, turn: Turn, reason: str) -> None:
         apology = apology_reply(turn)
         buried = await self._persist(lambda: self._mailbox.bury(self.name, turn, reason, apology))
+        self._metrics.turns.labels("buried" if buried else "claim_lost").inc()
+        if buried:
+            self._metrics.dead_letters.labels(reason).inc()
         log.error(
             "dead_letter" if buried else "claim_lost",
             origins=turn.origins,
@@ -227,6 +251,13 @@ class Worker:
             with suppress(RedisError):
                 await self._mailbox.beat(self.name, info, ttl=BEAT_TTL)
             await asyncio.sleep(BEAT_TTL / 3)
+
+
+def _warm_engine(settings: Settings) -> Speaker:
+    """The first reply takes longest: TensorFlow traces its graphs then. It should not be a user who waits for it."""
+    engine = load_engine(settings.checkpoint_dir, settings.engine)
+    engine.reply([["안녕"]])
+    return engine
 
 
 def _conversation(turn: Turn) -> list[str]:

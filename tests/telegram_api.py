@@ -15,6 +15,7 @@ Everything that was called and sent is on record. As a program it serves load te
 import argparse
 import asyncio
 import contextlib
+import email
 import itertools
 import json
 import socket
@@ -98,10 +99,10 @@ class TelegramApi:
         self.updates: list[Update] = []  # not confirmed yet
         self.sent: list[Sent] = []
         self.unheard: set[int] = set()  # ids of messages that arrived while their sender was told of a failure
-        self.mood: Callable[[str], Failure | None] = lambda _: (
-            None
-        )  # what calls of a method get that none was ordered for
+        # What calls of a method get that none was ordered for.
+        self.mood: Callable[[str], Failure | None] = lambda _: None
         self.failed = 0  # calls that were let fail
+        self.pictures: list[tuple[int, bytes, str]] = []  # chat, file, caption
         self.calls: list[Call] = []
         self.pushes: list[int] = []  # status of each webhook push; 0 where there was no answer
         self.commands: list[dict[str, str]] = []
@@ -203,8 +204,12 @@ class TelegramApi:
         method = request.path_params["method"]
         params = dict(request.query_params)
         if body := await request.body():
-            is_json = request.headers.get("content-type", "").startswith("application/json")
-            params |= json.loads(body) if is_json else dict(parse_qsl(body.decode(), keep_blank_values=True))
+            kind = request.headers.get("content-type", "")
+            is_json = kind.startswith("application/json")
+            if kind.startswith("multipart/"):
+                params |= _form(kind, body)
+            else:
+                params |= json.loads(body) if is_json else dict(parse_qsl(body.decode(), keep_blank_values=True))
         self.calls.append(Call(method, params, time.monotonic()))
         try:
             return await self._answer(request.path_params["token"], method, params)
@@ -245,6 +250,7 @@ class TelegramApi:
             "getMe": self._get_me,
             "getUpdates": self._get_updates,
             "sendMessage": self._send_message,
+            "sendPhoto": self._send_photo,
             "sendChatAction": self._send_chat_action,
             "setMyCommands": self._set_my_commands,
             "setWebhook": self._set_webhook,
@@ -295,6 +301,14 @@ class TelegramApi:
             "from": BOT,
             "text": text,
         }
+
+    async def _send_photo(self, params: Params) -> Params:
+        chat = _chat(params)
+        if not params.get("photo"):
+            raise ApiError(400, "Bad Request: there is no photo in the request")
+        self.pictures.append((chat, params["photo"], params.get("caption", "")))
+        kind = "private" if chat > 0 else "supergroup"
+        return {"message_id": next(self._message_ids), "date": int(time.time()), "chat": {"id": chat, "type": kind}}
 
     async def _send_chat_action(self, params: Params) -> bool:
         _chat(params)
@@ -378,6 +392,17 @@ def _chat(params: Params) -> int:
         return int(params["chat_id"])
     except (KeyError, ValueError):
         raise ApiError(400, "Bad Request: chat not found") from None
+
+
+def _form(kind: str, body: bytes) -> Params:
+    """A form with files: their bytes, and the text of the other fields."""
+    message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    parts: list[Any] = list(message.get_payload())
+    contents = {part.get_param("name", header="content-disposition"): part for part in parts}
+    return {
+        name: part.get_payload(decode=True) if part.get_filename() else part.get_payload(decode=True).decode()
+        for name, part in contents.items()
+    }
 
 
 def _error(status: int, description: str, parameters: Params | None = None) -> Response:

@@ -1,6 +1,7 @@
 """The mailbox: what stands in Redis between the gateway, the workers and the console."""
 
 from bot.mailbox.dead import DeadLetters
+from bot.mailbox.hours import Hour, Hours
 from bot.mailbox.lease import Lease
 from bot.mailbox.letters import Accepted, DeadLetter, Delivery, Exchange, Message, Reply, Turn, Worker
 from bot.mailbox.limits import Bucket, Limits, Passed
@@ -15,6 +16,8 @@ __all__ = [
     "DeadLetters",
     "Delivery",
     "Exchange",
+    "Hour",
+    "Hours",
     "Lease",
     "Limits",
     "Mailbox",

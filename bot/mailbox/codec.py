@@ -57,6 +57,7 @@ def write_reply(reply: Reply, messages: tuple[Message, ...], committed_at: float
             "origins": [message.origin for message in messages],
             "reply_to": messages[-1].message_id,
             "committed_at": committed_at,
+            "received_at": messages[0].received_at,
         }
     )
 
@@ -71,6 +72,7 @@ def read_delivery(entry: str, fields: dict[str, str]) -> Delivery:
         origins=tuple(reply["origins"]),
         reply_to=reply["reply_to"],
         committed_at=reply["committed_at"],
+        received_at=reply.get("received_at"),
     )
 
 

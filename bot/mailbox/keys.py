@@ -57,6 +57,10 @@ class Keys:
         """Mark: not to be told of the topic again for now."""
         return f"{self._prefix}hush:{topic}:{pseudonym(party, b'')}"
 
+    def hour(self, begins: int) -> str:
+        """Hash: what was counted in an hour, that begins so many seconds after the epoch."""
+        return f"{self._prefix}hour:{begins}"
+
     def lease(self, name: str) -> str:
         """Text: who holds the lease now."""
         return f"{self._prefix}lease:{name}"

@@ -88,6 +88,7 @@ class Delivery:
     origins: tuple[str, ...]  # the updates that it answers
     reply_to: int | None  # the last of the messages that it answers
     committed_at: float  # seconds since the epoch
+    received_at: float | None = None  # the first of the messages that it answers; earlier releases did not say
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bot.errors import NewerFormatError
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys
 from bot.mailbox.letters import Accepted, Exchange, Message, Reply, Turn, Worker
-from bot.mailbox.server import read_group, run_script, with_group
+from bot.mailbox.server import age_of_first, read_group, run_script, with_group
 from bot.settings import Settings
 
 GROUP = "workers"  # the scripts name it too
@@ -222,6 +222,14 @@ class Mailbox:
     async def backlog(self) -> int:
         """How many messages wait for a reply, claimed ones included."""
         return int(await self._redis.get(self._keys.backlog) or 0)
+
+    async def oldest(self) -> float:
+        """For how many seconds the first chat in the queue has stood there; 0 if there is none.
+
+        A chat stands there from its first message until its reply, also while a worker is at it; one that a worker
+        handed back, or that wrote on meanwhile, begins anew.
+        """
+        return await age_of_first(self._redis, self._keys.ready)
 
     async def founded(self) -> str:
         """A text that stays the same until the server loses what it holds."""

@@ -10,7 +10,7 @@ from bot.address import Address
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys
 from bot.mailbox.letters import Delivery, Message, Reply
-from bot.mailbox.server import LONGEST_WAIT, run_script
+from bot.mailbox.server import LONGEST_WAIT, age_of_first, run_script
 
 _START = "0"  # an id before every other
 TOLD_TTL = 48 * 3600  # seconds; Telegram repeats an update for 24 hours
@@ -49,6 +49,10 @@ class Outbox:
         """The reply was sent, or never can be: remove it. Until then the next sender will find it again."""
         await self._redis.xdel(self._keys.outbox(channel), delivery.id)
         self._held.discard(delivery.id)
+
+    async def oldest(self, channel: str) -> float:
+        """For how many seconds the first reply in it has waited; 0 if it is empty."""
+        return await age_of_first(self._redis, self._keys.outbox(channel))
 
     async def post(self, address: Address, reply: Reply, *, message: Message) -> bool:
         """Put an answer that needs no worker (a command's, a refusal) behind the chat's earlier replies.

@@ -66,3 +66,13 @@ async def read_group(
 
     answer = await with_group(redis, stream, group, read)
     return list(answer[0][1]) if answer else []
+
+
+async def age_of_first(redis: Redis, stream: str) -> float:
+    """Seconds since the stream's first entry was added, by the server's clock; 0 if it is empty."""
+    entries: Any = await redis.xrange(stream, count=1)
+    if not entries:
+        return 0.0
+    seconds, micro = await redis.time()
+    added = int(entries[0][0].partition("-")[0]) / 1000
+    return max(0.0, seconds + micro / 1e6 - added)

@@ -78,6 +78,7 @@ WRONG: dict[str, list[str]] = {
     "webhook_url": ["ftp://hunter2", "https://", "https://a b/hunter2", "https://h/hunter2\n", "https://[hunter2"],
     "webhook_secret": ["hunter2", "hunter2" * 40, "hunter2 hunter2 hunter2", "hunter2-hunter2-hunter2é"],
     "webhook_listen": ["hunter2", "0.0.0.0:99999", "h:0", ":80", "h:-1", "h:8٠", "hun ter2:80", "h:80\n", "h:"],
+    "metrics_listen": ["hunter2", "0.0.0.0:99999", "h:0", ":80", "h:8٠", "h:80\n", "h:"],
     "allowed": ["hunter2", "12345, @hunter2", ",", "0", "[12345]", "1" * 17],
     "admins": ["hunter2", "-10012345"],
     "invite_code": ["hunter2", "hunter2 hunter2", "hunter2" * 10, "hunter2-hunter2é"],
