@@ -46,9 +46,9 @@ sbom: $(VENV)/dev.stamp ## list what each image is made of, with hashes (Cyclone
 lock: ## resolve the dependencies anew (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
 	uv pip compile $(LOCK_OPTIONS) --extra dev pyproject.toml -o $(LOCKS)/dev.txt
-	uv pip compile $(LOCK_OPTIONS) -c $(LOCKS)/dev.txt pyproject.toml -o $(LOCKS)/gateway.txt
+	uv pip compile $(LOCK_OPTIONS) -c $(LOCKS)/dev.txt --extra gateway pyproject.toml -o $(LOCKS)/gateway.txt
 	uv pip compile $(LOCK_OPTIONS) -c $(LOCKS)/dev.txt --extra worker pyproject.toml -o $(LOCKS)/worker.txt
-	uv pip compile $(LOCK_OPTIONS) -c $(LOCKS)/dev.txt --extra worker --extra embedded pyproject.toml -o $(LOCKS)/run.txt
+	uv pip compile $(LOCK_OPTIONS) -c $(LOCKS)/dev.txt --extra gateway --extra worker --extra embedded pyproject.toml -o $(LOCKS)/run.txt
 	uv pip compile $(LOCK_OPTIONS) -c $(LOCKS)/dev.txt --extra training pyproject.toml -o $(LOCKS)/training.txt
 
 # Hashes of every platform's wheels; no index address, so that an operator's own mirror serves as well.
