@@ -18,6 +18,7 @@ from bot import texts
 from bot.care import apology_reply, crisis_reply, fixed_reply, needs_reminder, withheld_reply
 from bot.decency import may_leave
 from bot.errors import BotError, SettingsError
+from bot.lookout import Lookout
 from bot.mailbox import Mailbox, Reply, Turn
 from bot.settings import Settings
 from model.checkpoint import CheckpointError
@@ -28,6 +29,7 @@ from model.heads import ALARM
 CLAIM_WAIT = 1.0  # seconds; a claim is never cut short, or what it took would stay taken, so it also delays stopping
 BEAT_TTL = 15.0  # seconds
 LONGEST_PAUSE = 5.0  # seconds between tries while Redis does not answer
+LOOK_EVERY = 3.0  # seconds between looks for another checkpoint
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -54,22 +56,59 @@ class Speaker(Protocol):
 async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> None:
     """Load the checkpoint, then answer until `stop` is set; what is held by then is finished, or handed back unworked.
 
-    SettingsError if the checkpoint is no good; DecodeTimeoutError if decoding hangs, after which the process must end
-    without waiting for its threads.
+    Another checkpoint that is put in the place of MALBEOT_CHECKPOINT is taken up meanwhile. SettingsError if there is
+    none to begin with; DecodeTimeoutError if decoding hangs, after which the process must end without waiting for its
+    threads.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
-    began = monotonic()
+    lookout = Lookout(settings.checkpoint) if settings.checkpoint else None
+    engine = await asyncio.get_running_loop().run_in_executor(thread, _load, settings)
+    worker = Worker(engine, Mailbox.of(redis, settings), settings, thread)
+    watching = asyncio.create_task(_keep_up(worker, lookout, settings), name="lookout") if lookout else None
     try:
-        engine = await asyncio.get_running_loop().run_in_executor(
-            thread, lambda: load_engine(settings.checkpoint_dir, settings.engine)
-        )
+        await worker.run(stop)
+    finally:
+        if watching:
+            watching.cancel()
+    thread.shutdown()
+
+
+def load_speaker(settings: Settings) -> Speaker:
+    """The engine that the settings name, warm: it has answered once. SettingsError if it cannot be had.
+
+    Loads beside an engine that is decoding: call it on another thread than that one's.
+    """
+    try:
+        engine = load_engine(settings.checkpoint_dir, settings.engine)
     except CheckpointError as error:
         raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
     except ModuleNotFoundError as error:
         raise SettingsError(f"MALBEOT_ENGINE: {settings.engine} needs {error.name}, which is not installed") from None
+    try:
+        engine.reply([["안녕"]])
+    except Exception as error:
+        kind = type(error).__name__
+        raise SettingsError(f"MALBEOT_CHECKPOINT: {settings.checkpoint_dir} cannot answer ({kind})") from error
+    return engine
+
+
+def _load(settings: Settings) -> Speaker:
+    began = monotonic()
+    engine = load_speaker(settings)
     log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
-    await Worker(engine, Mailbox.of(redis, settings), settings, thread).run(stop)
-    thread.shutdown()
+    return engine
+
+
+async def _keep_up(worker: "Worker", lookout: Lookout, settings: Settings) -> None:
+    """Hand the worker each other checkpoint that comes; one that is no good is refused, and the old one serves on."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if await asyncio.to_thread(lookout.another):
+            try:
+                worker.engine = await asyncio.to_thread(_load, settings)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one is still good
+                reason = str(error) if isinstance(error, BotError) else type(error).__name__
+                log.error("checkpoint_refused", reason=reason, serving=worker.engine.checkpoint_hash)
 
 
 class Worker:
@@ -77,7 +116,7 @@ class Worker:
 
     def __init__(self, engine: Speaker, mailbox: Mailbox, settings: Settings, thread: ThreadPoolExecutor) -> None:
         self.name = f"{socket.gethostname()}-{token_hex(4)}"
-        self._engine = engine
+        self.engine = engine  # may be replaced: from the next batch on another answers
         self._mailbox = mailbox
         self._settings = settings
         self._thread = thread
@@ -145,7 +184,7 @@ class Worker:
     async def _decode(self, batch: list[Turn]) -> list[EngineReply]:
         conversations = [_conversation(turn) for turn in batch]
         async with asyncio.timeout(self._settings.decode_timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.reply, conversations)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.reply, conversations)
 
     async def _fail(self, batch: list[Turn], error: Exception) -> None:
         # The error's own words could hold a user's.
@@ -222,8 +261,9 @@ class Worker:
                 await self._mailbox.renew(self.name, turns)
 
     async def _beat(self) -> None:
-        info = {"engine": self._engine.name, "checkpoint": self._engine.checkpoint_hash, "since": str(int(time()))}
+        since = str(int(time()))
         while True:
+            info = {"engine": self.engine.name, "checkpoint": self.engine.checkpoint_hash, "since": since}
             with suppress(RedisError):
                 await self._mailbox.beat(self.name, info, ttl=BEAT_TTL)
             await asyncio.sleep(BEAT_TTL / 3)

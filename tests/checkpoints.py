@@ -11,13 +11,13 @@ from model.heads import Heads, head_shapes
 from model.tokenizer import Tokenizer
 
 
-def random_checkpoint(folder: Path, *, heads: bool = False) -> Path:
-    """Write a tiny checkpoint that has learnt nothing; made without TensorFlow, in a moment."""
+def random_checkpoint(folder: Path, *, heads: bool = False, seed: int = 7) -> Path:
+    """Write a tiny checkpoint that has learnt nothing; made without TensorFlow, in a moment. Another seed, another one."""
     tokenizer = Tokenizer.train(["안녕하세요", "오늘은 어떤 하루였어요?"], vocabulary_size=300)
     config = replace(
         PRESETS["default"], vocabulary_size=tokenizer.size, d_model=16, heads=2, key_dim=8, feed_forward=16
     )
-    numbers = np.random.default_rng(7)
+    numbers = np.random.default_rng(seed)
     weights = {name: numbers.normal(size=shape, scale=0.1) for name, shape in weight_shapes(config).items()}
     arrays = {name: numbers.normal(size=shape, scale=0.1) for name, shape in head_shapes(config.d_model).items()}
     learned = Heads.from_arrays(arrays) if heads else None
