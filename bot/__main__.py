@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,6 +80,20 @@ def worker(attached: Attached = False) -> None:
     except DecodeTimeoutError as error:
         _report(error)
         os._exit(error.exit_code)  # an ordinary exit would wait for the thread that hangs
+
+
+@app.command()
+def doctor() -> None:
+    """Look everything over: what is sound, what is not, and how to mend it. Exit code 1: warnings; 2: faults."""
+    settings = _settings()
+    from bot.doctor import Load, run_doctor
+
+    load: Load | None = None
+    with suppress(ModuleNotFoundError):  # a gateway's image holds no engine
+        from bot.worker import load_speaker
+
+        load = load_speaker
+    sys.exit(asyncio.run(run_doctor(settings, load)))
 
 
 @dead.command("list")

@@ -306,7 +306,10 @@ class TelegramApi:
 
     async def _get_webhook_info(self, _: Params) -> Params:
         waiting = sum(map(len, self._webhook.queues.values())) if self._webhook else len(self.updates)
-        return {"url": self.webhook_url, "has_custom_certificate": False, "pending_update_count": waiting}
+        info = {"url": self.webhook_url, "has_custom_certificate": False, "pending_update_count": waiting}
+        if 0 in self.pushes:
+            info |= {"last_error_date": int(time.time()), "last_error_message": "Connection refused"}
+        return info
 
     # Webhook pushes: the updates of a chat one after the other, chats beside each other
 
