@@ -269,7 +269,7 @@ def judge_version(version: str, valkey: bool) -> Finding:
 async def _persistence(server: Redis) -> list[Finding]:
     about = await server.info("persistence")
     if not about["aof_enabled"]:
-        mend = "config set appendonly yes, and the same in its file: else what waits is lost with the server"
+        mend = "redis-cli config set appendonly yes, and the same in its file: else what waits is lost with the server"
         return [Finding("append-only file", "off", State.FAULT, mend)]
     if "err" in (about["aof_last_write_status"], about["aof_last_bgrewrite_status"]):
         mend = "look at the server's log and at its disk, which may be full"
@@ -284,7 +284,7 @@ async def _fsync(server: Redis) -> list[Finding]:
     often = (await server.config_get("appendfsync"))["appendfsync"]
     states = {"always": State.SOUND, "everysec": State.WARNING}
     lost = "the last second" if often == "everysec" else "the last half minute"
-    mend = "" if often == "always" else f"config set appendfsync always: else {lost} is lost when the machine falls"
+    mend = "" if often == "always" else f"redis-cli config set appendfsync always: else {lost} is lost in a power cut"
     return [Finding("append-only file", f"on, written out: {often}", states.get(str(often), State.FAULT), mend)]
 
 
@@ -303,7 +303,7 @@ async def _memory(server: Redis) -> list[Finding]:
     ]
     if policy != "noeviction":
         state = State.FAULT if most else State.WARNING
-        mend = "config set maxmemory-policy noeviction: else it deletes messages when it is full"
+        mend = "redis-cli config set maxmemory-policy noeviction: else it deletes messages when it is full"
         findings.append(Finding("maxmemory-policy", policy, state, mend))
     return findings
 

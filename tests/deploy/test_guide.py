@@ -14,7 +14,9 @@ SOURCES = "".join(path.read_text("utf-8") for path in (ROOT / "bot").rglob("*.py
 def test_every_command_is_one() -> None:
     known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     called = set(
-        re.findall(r"(?:python -m bot|run --rm(?: -T)? (?:worker|gateway)|^malbeot|`malbeot) ([a-z]+)\b", GUIDE, re.M)
+        re.findall(
+            r"(?:python -m bot|run --rm(?: -T)? (?:worker|gateway)|^malbeot|`malbeot) ([a-z]+)\b", GUIDE, re.MULTILINE
+        )
     )
     assert called >= {"doctor", "backup", "restore", "migrate"}
     assert called <= known
