@@ -4,6 +4,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +34,7 @@ app.add_typer(dead, name="dead")
 Letter = Annotated[str, typer.Argument(metavar="LETTER", help="As `dead list` names it.")]
 Letters = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="As `dead list` names them.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that there are.")]
+File = Annotated[Path, typer.Argument(metavar="FILE")]
 Attached = Annotated[
     bool, typer.Option("--attached", hidden=True, help="Leave when standard input closes, as it does with the parent.")
 ]
@@ -81,6 +84,20 @@ def worker(attached: Attached = False) -> None:
         os._exit(error.exit_code)  # an ordinary exit would wait for the thread that hangs
 
 
+@app.command()
+def doctor() -> None:
+    """Look everything over: what is sound, what is not, and how to mend it. Exit code 1: warnings; 2: faults."""
+    settings = _settings()
+    from bot.doctor import Load, run_doctor
+
+    load: Load | None = None
+    with suppress(ModuleNotFoundError):  # a gateway's image holds no engine
+        from bot.worker import load_speaker
+
+        load = load_speaker
+    sys.exit(asyncio.run(run_doctor(settings, load)))
+
+
 @dead.command("list")
 def list_dead() -> None:
     """What waits here, oldest first. A chat is shown by a tag, good for this list alone."""
@@ -113,6 +130,35 @@ def drop_dead(letters: Letters = None, everything: Everything = False) -> None:
     from bot.dead import drop_letters
 
     _on_redis(lambda redis: drop_letters(redis, letters or [], everything=everything))
+
+
+@app.command()
+def backup(file: File) -> None:
+    """Write all that Redis holds of the bot into a file (`-`: standard output), which only you can read."""
+    settings = _settings()
+    from bot.backup import back_up
+
+    asyncio.run(back_up(settings, file))
+
+
+@app.command()
+def restore(file: File) -> None:
+    """Put a backup (`-`: standard input) into a server that holds nothing of the bot yet."""
+    settings = _settings()
+    from bot.backup import restore as put_back
+
+    asyncio.run(put_back(settings, file))
+
+
+@app.command()
+def migrate(
+    to: Annotated[str | None, typer.Option(metavar="URL", help="Where to; MALBEOT_REDIS_URL, if not said.")] = None,
+) -> None:
+    """Copy all that the embedded server of `make run` holds to another server. Cut short, it may be repeated."""
+    settings = _settings()
+    from bot.backup import migrate as move
+
+    asyncio.run(move(settings, to))
 
 
 @app.command("settings")

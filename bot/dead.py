@@ -5,14 +5,12 @@ from datetime import datetime
 from secrets import token_bytes
 
 from redis.asyncio import Redis
-from rich.console import Console
 from rich.table import Table
 
 from bot.address import pseudonym
 from bot.errors import BotError
 from bot.mailbox import DeadLetter, DeadLetters
-
-_PIPE_WIDTH = 200  # characters; a line that is cut or folded is no use to another program
+from bot.tables import console, harmless
 
 
 async def list_letters(redis: Redis) -> None:
@@ -25,9 +23,9 @@ async def list_letters(redis: Redis) -> None:
     for letter in letters:
         table.add_row(
             letter.id, _moment(letter.buried_at), pseudonym(letter.address, key), _updates(letter), str(letter.tries),
-            _harmless(letter.reason),
+            harmless(letter.reason),
         )  # fmt: skip
-    _console().print(table)
+    console().print(table)
 
 
 async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
@@ -36,12 +34,12 @@ async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
     about = Table("letter", letter.id)
     about.add_row("given up", _moment(letter.buried_at))
     about.add_row("tries", str(letter.tries))
-    about.add_row("reason", _harmless(letter.reason))
+    about.add_row("reason", harmless(letter.reason))
     messages = Table("update", "received", "characters", *["text"] * text)
     for message in letter.messages:
-        said = [_harmless(message.text)] * text
+        said = [harmless(message.text)] * text
         messages.add_row(message.origin, _moment(message.received_at), str(len(message.text)), *said)
-    _console().print(about, messages)
+    console().print(about, messages)
 
 
 async def retry_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
@@ -75,19 +73,9 @@ async def _find(letters: DeadLetters, letter_id: str) -> DeadLetter:
     return letter
 
 
-def _console() -> Console:
-    console = Console(markup=False, emoji=False, highlight=False)
-    return console if console.is_terminal else Console(markup=False, emoji=False, highlight=False, width=_PIPE_WIDTH)
-
-
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _updates(letter: DeadLetter) -> str:
     return " ".join(message.origin for message in letter.messages)
-
-
-def _harmless(text: str) -> str:
-    """Without what a terminal would obey: a user's text could move the cursor, or hide what stands beside it."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)

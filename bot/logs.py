@@ -55,7 +55,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
             _withhold(token_bytes(16)),
             _redacted(
                 _console(stream) if text else structlog.processors.JSONRenderer(ensure_ascii=False),
-                _secrets(settings),
+                secret_values(settings),
             ),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
@@ -162,7 +162,8 @@ def _withhold(key: bytes) -> Processor:
     return process
 
 
-def _secrets(settings: Settings) -> list[str]:
+def secret_values(settings: Settings) -> list[str]:
+    """What must be shown nowhere, in every form that it may take."""
     secrets = []
     if settings.telegram_token:
         token = settings.telegram_token.get_secret_value()

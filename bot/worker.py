@@ -19,6 +19,7 @@ from bot.care import apology_reply, crisis_reply, fixed_reply, needs_reminder, w
 from bot.decency import may_leave
 from bot.errors import BotError, SettingsError
 from bot.health import Health, serve_health
+from bot.lookout import Lookout
 from bot.mailbox import Mailbox, Reply, Turn
 from bot.metrics import WorkerMetrics
 from bot.settings import Settings
@@ -30,6 +31,7 @@ from model.heads import ALARM
 CLAIM_WAIT = 1.0  # seconds; a claim is never cut short, or what it took would stay taken, so it also delays stopping
 BEAT_TTL = 15.0  # seconds
 LONGEST_PAUSE = 5.0  # seconds between tries while Redis does not answer
+LOOK_EVERY = 3.0  # seconds between looks for another checkpoint
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -56,26 +58,64 @@ class Speaker(Protocol):
 async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> None:
     """Load the checkpoint, then answer until `stop` is set; what is held by then is finished, or handed back unworked.
 
-    SettingsError if the checkpoint is no good; DecodeTimeoutError if decoding hangs, after which the process must end
-    without waiting for its threads.
+    Another checkpoint that is put in the place of MALBEOT_CHECKPOINT is taken up meanwhile. SettingsError if there is
+    none to begin with; DecodeTimeoutError if decoding hangs, after which the process must end without waiting for its
+    threads.
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
     metrics = WorkerMetrics()
     health = Health(redis, metrics.registry, lacks="the engine is being loaded")
+    lookout = Lookout(settings.checkpoint) if settings.checkpoint else None
     async with serve_health(health, settings.metrics_listen):
-        began = monotonic()
-        try:
-            engine = await asyncio.get_running_loop().run_in_executor(thread, _warm_engine, settings)
-        except CheckpointError as error:
-            raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
-        except ModuleNotFoundError as error:
-            raise SettingsError(
-                f"MALBEOT_ENGINE: {settings.engine} needs {error.name}, which is not installed"
-            ) from None
-        log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
+        engine = await asyncio.get_running_loop().run_in_executor(thread, _load, settings)
         health.lacks = ""
-        await Worker(engine, Mailbox.of(redis, settings), settings, thread, metrics).run(stop)
-        thread.shutdown()
+        worker = Worker(engine, Mailbox.of(redis, settings), settings, thread, metrics)
+        watching = asyncio.create_task(_keep_up(worker, lookout, settings), name="lookout") if lookout else None
+        try:
+            await worker.run(stop)
+        finally:
+            if watching:
+                watching.cancel()
+    thread.shutdown()
+
+
+def load_speaker(settings: Settings) -> Speaker:
+    """The engine that the settings name, warm: it has answered once. SettingsError if it cannot be had.
+
+    The first reply takes longest (TensorFlow traces its graphs then); no user should wait for it. Loads beside an engine
+    that is decoding: call it on another thread than that one's.
+    """
+    try:
+        engine = load_engine(settings.checkpoint_dir, settings.engine)
+    except CheckpointError as error:
+        raise SettingsError(f"MALBEOT_CHECKPOINT: {error}") from None
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"MALBEOT_ENGINE: {settings.engine} needs {error.name}, which is not installed") from None
+    try:
+        engine.reply([["안녕"]])
+    except Exception as error:
+        kind = type(error).__name__
+        raise SettingsError(f"MALBEOT_CHECKPOINT: {settings.checkpoint_dir} cannot answer ({kind})") from error
+    return engine
+
+
+def _load(settings: Settings) -> Speaker:
+    began = monotonic()
+    engine = load_speaker(settings)
+    log.info("engine_loaded", engine=engine.name, checkpoint=engine.checkpoint_hash, seconds=_since(began))
+    return engine
+
+
+async def _keep_up(worker: "Worker", lookout: Lookout, settings: Settings) -> None:
+    """Hand the worker each other checkpoint that comes; one that is no good is refused, and the old one serves on."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        if await asyncio.to_thread(lookout.another):
+            try:
+                worker.answer_with(await asyncio.to_thread(_load, settings))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old one is still good
+                reason = str(error) if isinstance(error, BotError) else type(error).__name__
+                log.error("checkpoint_refused", reason=reason, serving=worker.engine.checkpoint_hash)
 
 
 class Worker:
@@ -90,13 +130,17 @@ class Worker:
         metrics: WorkerMetrics | None = None,
     ) -> None:
         self.name = f"{socket.gethostname()}-{token_hex(4)}"
-        self._engine = engine
         self._mailbox = mailbox
         self._settings = settings
         self._thread = thread
         self._metrics = metrics or WorkerMetrics()
-        self._metrics.answers_with(engine.checkpoint_hash, engine.name)
         self._stop = asyncio.Event()
+        self.answer_with(engine)
+
+    def answer_with(self, engine: Speaker) -> None:
+        """From the next batch on this engine answers."""
+        self.engine = engine
+        self._metrics.answers_with(engine.checkpoint_hash, engine.name)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Claim and answer until `stop` is set."""
@@ -164,7 +208,7 @@ class Worker:
     async def _decode(self, batch: list[Turn]) -> list[EngineReply]:
         conversations = [_conversation(turn) for turn in batch]
         async with asyncio.timeout(self._settings.decode_timeout):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.reply, conversations)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self.engine.reply, conversations)
 
     async def _fail(self, batch: list[Turn], error: Exception) -> None:
         self._metrics.decode_failures.inc()
@@ -246,18 +290,12 @@ class Worker:
                 await self._mailbox.renew(self.name, turns)
 
     async def _beat(self) -> None:
-        info = {"engine": self._engine.name, "checkpoint": self._engine.checkpoint_hash, "since": str(int(time()))}
+        since = str(int(time()))
         while True:
+            info = {"engine": self.engine.name, "checkpoint": self.engine.checkpoint_hash, "since": since}
             with suppress(RedisError):
                 await self._mailbox.beat(self.name, info, ttl=BEAT_TTL)
             await asyncio.sleep(BEAT_TTL / 3)
-
-
-def _warm_engine(settings: Settings) -> Speaker:
-    """The first reply takes longest: TensorFlow traces its graphs then. It should not be a user who waits for it."""
-    engine = load_engine(settings.checkpoint_dir, settings.engine)
-    engine.reply([["안녕"]])
-    return engine
 
 
 def _conversation(turn: Turn) -> list[str]:

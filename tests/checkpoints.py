@@ -12,7 +12,10 @@ from model.tokenizer import Tokenizer
 
 
 def random_checkpoint(folder: Path, *, heads: bool = False, seed: int = 7) -> Path:
-    """Write a tiny checkpoint that has learnt nothing; made without TensorFlow, in a moment. Most have nothing to say."""
+    """Write a tiny checkpoint that has learnt nothing; made without TensorFlow, in a moment. Another seed, another one.
+
+    Most have nothing to say.
+    """
     tokenizer = Tokenizer.train(["안녕하세요", "오늘은 어떤 하루였어요?"], vocabulary_size=300)
     config = replace(
         PRESETS["default"], vocabulary_size=tokenizer.size, d_model=16, heads=2, key_dim=8, feed_forward=16

@@ -332,7 +332,10 @@ class TelegramApi:
         return True
 
     async def _get_webhook_info(self, _: Params) -> Params:
-        return {"url": self.webhook_url, "has_custom_certificate": False, "pending_update_count": self.waiting}
+        info = {"url": self.webhook_url, "has_custom_certificate": False, "pending_update_count": self.waiting}
+        if 0 in self.pushes:
+            info |= {"last_error_date": int(time.time()), "last_error_message": "Connection refused"}
+        return info
 
     # Webhook pushes: the updates of a chat one after the other, chats beside each other
 
