@@ -7,26 +7,20 @@ import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
-from enum import IntEnum
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from time import time
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-import httpx
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 from rich.table import Table
-from telegram import WebhookInfo
-from telegram.error import InvalidToken, TelegramError
 
 from bot import settings as sources
-from bot.api import BotApi
 from bot.embedded import running
 from bot.errors import BotError
+from bot.findings import Finding, State, clock
 from bot.logs import secret_values
 from bot.mailbox import DeadLetters, Mailbox
 from bot.redis_link import connect
@@ -34,30 +28,8 @@ from bot.settings import MASK, Settings
 from bot.tables import console, harmless
 
 OLDEST = (6, 2)  # version of Redis
-PENDING = 100  # updates waiting at Telegram that are no more than a busy moment
-LATELY = 3600.0  # seconds in which a fault of the webhook counts
-CLOCK_OFF, CLOCK_WRONG = 5.0, 300.0  # seconds
 LITTLE_ROOM, NO_ROOM = 2**30, 2**27  # bytes free on the disk
-_PATIENCE = 10.0  # seconds for one answer of the Bot API
 _LONGEST = 300  # characters of what was found
-
-
-class State(IntEnum):
-    """How it stands; the greatest of all is the exit code."""
-
-    SOUND = 0
-    WARNING = 1
-    FAULT = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found of one thing, and what to do about it."""
-
-    what: str
-    found: str
-    state: State = State.SOUND
-    mend: str = ""
 
 
 class Loaded(Protocol):
@@ -141,15 +113,6 @@ def _checkpoint(settings: Settings, load: Load | None) -> Iterable[Finding]:
     return [Finding("checkpoint", f"{engine.checkpoint_hash} answers, by {engine.name}")]
 
 
-def _clock(whose: str, there: float, here: float) -> Finding:
-    off = there - here
-    state = State.FAULT if abs(off) > CLOCK_WRONG else State.WARNING if abs(off) > CLOCK_OFF else State.SOUND
-    found = f"{abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} ours" if state else "agrees with ours"
-    return Finding(
-        f"clock of {whose}", found, state, "let both machines keep time: timedatectl set-ntp true" if state else ""
-    )
-
-
 # Telegram
 
 
@@ -157,63 +120,11 @@ async def _telegram(settings: Settings) -> list[Finding]:
     if settings.telegram_token is None:
         mend = "write BotFather's token behind MALBEOT_TELEGRAM_TOKEN, unless the terminal is all you want"
         return [Finding("token", "none is set", State.WARNING, mend)]
-    findings = await _reach(settings.telegram_api_url)
-    api = BotApi(settings.telegram_token.get_secret_value(), settings.telegram_api_url)
-    try:
-        me = await api.get_me()
-        findings.append(Finding("token", f"is that of @{me.username}"))
-        findings += _webhook(await api.get_webhook_info(), settings)
-    except InvalidToken:
-        mend = "copy it again from BotFather (/mybots), or ask for a new one (/revoke)"
-        findings.append(Finding("token", "Telegram does not know it", State.FAULT, mend))
-    except TelegramError as error:
-        found = f"could not be tried ({type(error).__name__})"
-        findings.append(Finding("token", found, State.FAULT, "see to the Bot API first, then ask again"))
-    finally:
-        await api.close_connections()
-    return findings
+    if find_spec("telegram") is None:
+        return [Finding("Telegram", "is not spoken here; ask a gateway's doctor")]
+    from bot.doctor_telegram import look_at_telegram
 
-
-async def _reach(url: str) -> list[Finding]:
-    host = urlsplit(url).hostname
-    try:
-        async with httpx.AsyncClient(timeout=_PATIENCE) as client:
-            # The address without a token: it is only asked whether anybody is there, and what the time is.
-            answer = await client.head(urlsplit(url)._replace(path="/").geturl())
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        mend = "look at network, DNS, proxy (HTTPS_PROXY) and firewall"
-        if host != "api.telegram.org":
-            mend += ", and at MALBEOT_TELEGRAM_API_URL"
-        return [Finding("Bot API", f"{host} cannot be reached ({type(error).__name__})", State.FAULT, mend)]
-    findings = [Finding("Bot API", f"{host} answers")]
-    with suppress(KeyError, ValueError):  # a server of one's own need not tell the time
-        findings.append(_clock(str(host), parsedate_to_datetime(answer.headers["date"]).timestamp(), time()))
-    return findings
-
-
-def _webhook(info: WebhookInfo, settings: Settings) -> Iterator[Finding]:
-    if settings.webhook_url is None and info.url:
-        yield Finding(
-            "webhook", "one is set, though the settings want polling", State.WARNING,
-            "the gateway removes it when it starts; if it comes back, another service has this token: /revoke it",
-        )  # fmt: skip
-    elif settings.webhook_url and info.url != settings.webhook_url:
-        found = f"another one is set, at {urlsplit(info.url).hostname}" if info.url else "none is set"
-        mend = "start the gateway, which sets it; if it changes back, another service has this token: /revoke it"
-        yield Finding("webhook", found, State.FAULT, mend)
-    elif settings.webhook_url and info.last_error_date and time() - info.last_error_date.timestamp() < LATELY:
-        yield Finding(
-            "webhook", f"Telegram's last push failed: {info.last_error_message}", State.WARNING,
-            "see that the proxy's certificate is good, and that it passes on to MALBEOT_WEBHOOK_LISTEN",
-        )  # fmt: skip
-    else:
-        yield Finding("webhook", "is set" if settings.webhook_url else "none, as polling wants it")
-    waiting = info.pending_update_count
-    late = waiting > PENDING
-    yield Finding(
-        "updates", f"{waiting} wait at Telegram", State.WARNING if late else State.SOUND,
-        "see that the gateway runs, and what its log says" if late else "",
-    )  # fmt: skip
+    return await look_at_telegram(settings, settings.telegram_token.get_secret_value())
 
 
 # Redis
@@ -233,7 +144,7 @@ async def _mailbox(settings: Settings) -> list[Finding]:
         for look in (_version, _persistence, _memory):
             findings += await _if_allowed(server, look)
         seconds, microseconds = await server.time()
-        findings.append(_clock("Redis", seconds + microseconds / 1e6, time()))
+        findings.append(clock("Redis", seconds + microseconds / 1e6, time()))
         findings += await _queue(server, settings)
     except BotError as error:
         findings.append(Finding("Redis", str(error), State.FAULT, "start the newer release again"))

@@ -82,8 +82,8 @@ async def run_worker(settings: Settings, redis: Redis, stop: asyncio.Event) -> N
 def load_speaker(settings: Settings) -> Speaker:
     """The engine that the settings name, warm: it has answered once. SettingsError if it cannot be had.
 
-    The first reply takes longest (TensorFlow traces its graphs then); no user should wait for it. Loads beside an engine
-    that is decoding: call it on another thread than that one's.
+    The first reply takes longest (TensorFlow traces its graphs then); no user should wait for it. Loads beside an
+    engine that is decoding: call it on another thread than that one's.
     """
     try:
         engine = load_engine(settings.checkpoint_dir, settings.engine)

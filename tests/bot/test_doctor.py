@@ -10,11 +10,12 @@ from time import time
 import pytest
 from redis.asyncio import Redis
 
-from bot import doctor
+from bot import doctor, doctor_telegram
 from bot.address import Address
 from bot.api import BotApi
-from bot.doctor import Finding, Load, State, judge_version, run_doctor
+from bot.doctor import Load, judge_version, run_doctor
 from bot.embedded import EmbeddedServer
+from bot.findings import Finding, State
 from bot.mailbox import Mailbox, Message
 from bot.redis_link import connect
 from bot.settings import Settings
@@ -140,7 +141,7 @@ async def test_webhooks_that_are_not_as_they_should_be(telegram: TelegramApi, ap
 
 async def test_a_webhook_that_cannot_be_reached(telegram: TelegramApi, api: BotApi, examine: Examine) -> None:
     await api.register_webhook("http://127.0.0.1:1/hook", SECRET)
-    for _ in range(doctor.PENDING + 1):
+    for _ in range(doctor_telegram.PENDING + 1):
         telegram.say(7, "안녕")
     await telegram.until(lambda: 0 in telegram.pushes)
     _, found = await examine(
