@@ -161,6 +161,15 @@ def migrate(
     asyncio.run(move(settings, to))
 
 
+@app.command()
+def health() -> None:
+    """Ask the process that listens on MALBEOT_METRICS_LISTEN whether it can do its work; exit code 1 if not."""
+    settings = _settings()
+    from bot.pulse import ask
+
+    ask(settings)
+
+
 @app.command("settings")
 def show_settings() -> None:
     """Print the settings in effect, secrets masked."""

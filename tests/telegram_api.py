@@ -94,7 +94,7 @@ class _Webhook:
 
 
 class TelegramApi:
-    def __init__(self, *, token: str = TOKEN, port: int = 0) -> None:
+    def __init__(self, *, token: str = TOKEN, host: str = "127.0.0.1", port: int = 0) -> None:
         self.token = token
         self.updates: list[Update] = []  # not confirmed yet
         self.sent: list[Sent] = []
@@ -112,7 +112,7 @@ class TelegramApi:
         self._update_ids = itertools.count(1)
         self._message_ids = itertools.count(1)
         self._changed = asyncio.Condition()
-        self._socket = socket.create_server(("127.0.0.1", port))
+        self._socket = socket.create_server((host, port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         routes = [
             Route("/bot{token}/{method}", self._serve, methods=["GET", "POST"]),
@@ -426,16 +426,17 @@ async def _half_a_body() -> AsyncIterator[bytes]:
     raise ConnectionAbortedError  # uvicorn then closes the connection with the rest of the body owed
 
 
-async def _main(port: int, token: str) -> None:
-    async with TelegramApi(token=token, port=port) as api:
+async def _main(host: str, port: int, token: str) -> None:
+    async with TelegramApi(token=token, host=host, port=port) as api:
         print(api.url, flush=True)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A stand-in for Telegram's Bot API")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--token", default=TOKEN)
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(arguments.port, arguments.token))
+        asyncio.run(_main(arguments.host, arguments.port, arguments.token))
