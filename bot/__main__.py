@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -239,6 +240,8 @@ def _report(error: BotError) -> None:
 
 def main() -> None:
     """Run a command; an operator's fault ends as one line on standard error and its exit code."""
+    # A container's first process ignores what it has no handler for. Until a command has a way of its own, this holds.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except BotError as error:
