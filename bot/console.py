@@ -57,7 +57,7 @@ class Talk:
         self._settings = settings
         self._worker = worker
         self._mailbox = Mailbox.of(redis, settings)
-        self._outbox = Outbox(redis)
+        self._outbox = Outbox(redis, shards=settings.shards)
         self._numbers = count(1)
 
     async def answer(self, line: str) -> str:
@@ -86,7 +86,9 @@ class Talk:
         while loop.time() - alive < PATIENCE:
             if self._worker and self._worker.done():
                 self._worker.result()
-            for delivery in await self._outbox.read(self._address.channel, wait=LOOK_EVERY):
+            for delivery in await self._outbox.read(
+                self._address.channel, wait=LOOK_EVERY, shard=self._outbox.shard(self._address)
+            ):
                 await self._outbox.ack(self._address.channel, delivery)
                 if message.origin in delivery.origins:
                     return delivery.text
@@ -98,7 +100,7 @@ class Talk:
         """Leave nothing behind."""
         with suppress(RedisError):
             await self._mailbox.forget(self._address)
-            await self._outbox.close(self._address.channel)
+            await self._outbox.close(self._address)
 
 
 @asynccontextmanager

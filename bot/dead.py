@@ -64,7 +64,7 @@ async def _each(
     if everything == bool(letter_ids):
         raise BotError("name the letters, or say --all")
     chosen = await letters.all() if everything else [await _find(letters, letter_id) for letter_id in letter_ids]
-    newest_first = sorted(chosen, key=lambda letter: tuple(map(int, letter.id.split("-"))), reverse=True)
+    newest_first = sorted(chosen, key=lambda letter: letter.order, reverse=True)
     return sum([await act(letter) for letter in newest_first])
 
 

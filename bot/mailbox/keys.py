@@ -1,4 +1,6 @@
-"""The names of what the mailbox keeps in Redis."""
+"""The names of what the mailbox keeps in Redis, and in which shard."""
+
+from zlib import crc32
 
 from bot.address import Address, pseudonym
 
@@ -11,6 +13,7 @@ class Keys:
     """
 
     def __init__(self, shard: int) -> None:
+        self.shard = shard
         self._prefix = f"malbeot:{{s{shard}}}:"
         self.ready = self._prefix + "ready"  # stream: chats with mail, each once
         self.dead = self._prefix + "dead"  # stream: turns given up
@@ -18,6 +21,8 @@ class Keys:
         self.members = self._prefix + "members"  # hash: who gave the invite code, and when
         self.workers = self._prefix + "workers"  # hash: each worker's last sign of life
         self.founded = self._prefix + "founded"  # text: another one after each time that all was lost
+        self.shards = self._prefix + "shards"  # number: of how many this shard is one
+        self.gateways = self._prefix + "gateways"  # hash: when each gateway counts as gone, in seconds since the epoch
 
     def mail(self, address: Address) -> str:
         """List: messages not answered yet, oldest first."""
@@ -54,3 +59,19 @@ class Keys:
     def lease(self, name: str) -> str:
         """Text: who holds the lease now."""
         return f"{self._prefix}lease:{name}"
+
+
+class Shards:
+    """The keys of each shard. What belongs to a chat lies in one of them, told by the address and the number alone.
+
+    On a cluster each shard is one slot, and a master may hold several. Where all lies on one server, one shard is best.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.all = tuple(map(Keys, range(number)))
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def of(self, address: Address) -> Keys:
+        return self.all[crc32(str(address).encode()) % len(self.all)]
