@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError as SourceError
 
 from bot.errors import SettingsError
+from bot.redis_address import RedisAddress
 
 PREFIX = "MALBEOT_"
 SECRET_FILES = Path("/run/secrets")
@@ -33,10 +34,7 @@ def _token(value: SecretStr) -> SecretStr:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    if not re.match(r"(redis|rediss|unix)://.", value.get_secret_value()):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    if not _well_formed(value.get_secret_value()):
-        raise ValueError("is no address; what is special in a password is written as %2F and the like")
+    RedisAddress.parse(value.get_secret_value())
     return value
 
 

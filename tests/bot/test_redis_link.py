@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 
 from bot.errors import ServerError
 from bot.mailbox.server import LONGEST_WAIT
-from bot.redis_link import REPLY_LIMIT, connect
+from bot.redis_connection import REPLY_LIMIT
+from bot.redis_link import connect
 
 
 async def test_where_nobody_answers_one_line_says_so_without_the_password(tmp_path: Path) -> None:
