@@ -18,7 +18,7 @@ from bot.children import Child, ChildRefusedError
 from bot.commands import answer
 from bot.embedded import EmbeddedServer, running
 from bot.errors import BotError, ServerError
-from bot.mailbox import Accepted, Mailbox, Message, Outbox
+from bot.mailbox import Accepted, Mailbox, Message, Outbox, agree
 from bot.redis_link import connect
 from bot.settings import Settings
 from bot.terminal import Terminal
@@ -57,7 +57,7 @@ class Talk:
         self._settings = settings
         self._worker = worker
         self._mailbox = Mailbox.of(redis, settings)
-        self._outbox = Outbox(redis, shards=settings.shards)
+        self._outbox = Outbox.of(redis, settings)
         self._numbers = count(1)
 
     async def answer(self, line: str) -> str:
@@ -113,6 +113,7 @@ async def _talk(settings: Settings, instead_of_gateway: bool) -> AsyncIterator[T
             worker = await stack.enter_async_context(_worker(settings))
         redis = await connect(url)
         stack.push_async_callback(redis.aclose)
+        await agree(redis, settings.shards)
         if worker is None and instead_of_gateway and settings.redis_url:
             worker = await stack.enter_async_context(_worker(settings))
         talk = Talk(redis, settings, worker)

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from secrets import token_bytes
 
-from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
@@ -15,9 +14,9 @@ from bot.mailbox import DeadLetter, DeadLetters
 _PIPE_WIDTH = 200  # characters; a line that is cut or folded is no use to another program
 
 
-async def list_letters(redis: Redis) -> None:
+async def list_letters(found: DeadLetters) -> None:
     """A line for each letter."""
-    letters, key = await DeadLetters(redis).all(), token_bytes(16)
+    letters, key = await found.all(), token_bytes(16)
     if not letters:
         print("no dead letters")
         return
@@ -30,9 +29,9 @@ async def list_letters(redis: Redis) -> None:
     _console().print(table)
 
 
-async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
+async def show_letter(found: DeadLetters, letter_id: str, *, text: bool) -> None:
     """One letter, with what was said in it if `text`."""
-    letter = await _find(DeadLetters(redis), letter_id)
+    letter = await _find(found, letter_id)
     about = Table("letter", letter.id)
     about.add_row("given up", _moment(letter.buried_at))
     about.add_row("tries", str(letter.tries))
@@ -44,16 +43,14 @@ async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
     _console().print(about, messages)
 
 
-async def retry_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
+async def retry_letters(letters: DeadLetters, letter_ids: list[str], *, everything: bool) -> None:
     """Put the letters back, or all; the newest first, since each comes to stand before what its chat has waiting."""
-    letters = DeadLetters(redis)
     done = await _each(letters, letter_ids, everything, letters.retry)
     print(f"put back: {done}")
 
 
-async def drop_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
+async def drop_letters(letters: DeadLetters, letter_ids: list[str], *, everything: bool) -> None:
     """Delete the letters, or all."""
-    letters = DeadLetters(redis)
     done = await _each(letters, letter_ids, everything, letters.drop)
     print(f"deleted: {done}")
 

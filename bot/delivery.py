@@ -33,17 +33,25 @@ class Sender:
     A reply leaves the outbox after it was sent, or once it is plain that it never can be: the user blocked the bot,
     the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
     A message goes out twice only where its being sent could not be noted: the gateway died in between, or Telegram's
-    answer was lost. One sender at a time, each with an Outbox of its own.
+    answer was lost. One sender of a shard at a time, each with an Outbox of its own.
 
     `unnoted` is handed from a process's sender to its next: what was sent while Redis was away for longer than the
     lease is good for, so that it still stands in the outbox.
     """
 
     def __init__(
-        self, api: BotApi, outbox: Outbox, pace: Pace, typing: Typing, unnoted: set[str] | None = None
+        self,
+        api: BotApi,
+        outbox: Outbox,
+        pace: Pace,
+        typing: Typing,
+        unnoted: set[str] | None = None,
+        *,
+        shard: int = 0,
     ) -> None:
         self._api = api
         self._outbox = outbox
+        self._shard = shard
         self._pace = pace
         self._typing = typing
         self._unnoted = set() if unnoted is None else unnoted
@@ -72,7 +80,7 @@ class Sender:
     async def _read(self) -> list[Delivery]:
         for tries in count(1):
             try:
-                return await self._outbox.read(CHANNEL, wait=_READ_WAIT)
+                return await self._outbox.read(CHANNEL, wait=_READ_WAIT, shard=self._shard)
             except RedisError as error:
                 log.warning("outbox_unreadable", error=type(error).__name__)
                 await asyncio.sleep(backoff(tries))

@@ -21,6 +21,7 @@ from bot.mailbox import Mailbox, Outbox
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
+from bot.share import Share
 from bot.standby import while_holding
 from bot.update import Me
 from bot.webhook import serve, webhook_app
@@ -62,11 +63,13 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
     pace = Pace()
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
         intake = Intake(me, redis, settings, typing)
-        group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
-        unnoted: set[str] = set()
-        group.create_task(
-            while_holding(redis, f"deliver:{CHANNEL}", lambda: Sender(api, Outbox(redis), pace, typing, unnoted).run())
-        )
+        group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox.of(redis, settings), typing))
+        share = None
+        if settings.shards > 1:
+            share = Share(redis, settings.shards, pace)
+            group.create_task(share.run())
+        for shard in range(settings.shards):
+            group.create_task(_deliver(redis, settings, shard, share, api=api, pace=pace, typing=typing))
         if settings.webhook_url and settings.webhook_secret:
             secret = settings.webhook_secret.get_secret_value()
             group.create_task(serve(webhook_app(settings.webhook_url, secret, intake.take), settings.webhook_listen))
@@ -75,6 +78,17 @@ async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
             group.create_task(while_holding(redis, f"poll:{_digest(api.token)}", lambda: _poll(api, intake)))
         await _show_commands(api)
         log.info("gateway_ready", receiving="webhook" if settings.webhook_url else "polling")
+
+
+async def _deliver(
+    redis: Redis, settings: Settings, shard: int, share: Share | None, *, api: BotApi, pace: Pace, typing: Typing
+) -> None:
+    unnoted: set[str] = set()
+
+    async def send() -> None:
+        await Sender(api, Outbox.of(redis, settings), pace, typing, unnoted, shard=shard).run()
+
+    await while_holding(redis, f"deliver:{CHANNEL}", send, shard=shard, share=share)
 
 
 async def _poll(api: BotApi, intake: Intake) -> None:

@@ -34,7 +34,7 @@ class Intake:
     def __init__(self, me: Me, redis: Redis, settings: Settings, typing: Typing) -> None:
         self._me = me
         self._mailbox = Mailbox.of(redis, settings)
-        self._outbox = Outbox(redis, shards=settings.shards)
+        self._outbox = Outbox.of(redis, settings)
         self._limits = Limits(redis, shards=settings.shards)
         self._access = Access(CHANNEL, Members(redis, shards=settings.shards), self._limits, settings)
         self._settings = settings

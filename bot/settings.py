@@ -134,6 +134,7 @@ class Settings(BaseSettings):
     telegram_api_url: HttpUrl = "https://api.telegram.org"
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None  # None: the embedded server
     shards: int = Field(1, ge=1, le=1024)  # parts of the mailbox, which a cluster spreads over its masters
+    replicas: int = Field(0, ge=0, le=16)  # replicas that must have a message before Telegram is told that we do
     data_dir: Folder = Field(default_factory=_data_dir)  # what the embedded server keeps
 
     owner: Name = "이연준"

@@ -1,11 +1,14 @@
 """The mailbox: what stands in Redis between the gateway, the workers and the console."""
 
 from bot.mailbox.dead import DeadLetters
+from bot.mailbox.gateways import Gateways
+from bot.mailbox.layout import agree
 from bot.mailbox.lease import Lease
 from bot.mailbox.letters import Accepted, DeadLetter, Delivery, Exchange, Message, Reply, Turn, Worker
 from bot.mailbox.limits import Bucket, Limits, Passed
 from bot.mailbox.mailbox import Mailbox
 from bot.mailbox.members import Members
+from bot.mailbox.move import reshard
 from bot.mailbox.outbox import Outbox
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "DeadLetters",
     "Delivery",
     "Exchange",
+    "Gateways",
     "Lease",
     "Limits",
     "Mailbox",
@@ -25,4 +29,6 @@ __all__ = [
     "Reply",
     "Turn",
     "Worker",
+    "agree",
+    "reshard",
 ]

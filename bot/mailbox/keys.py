@@ -14,51 +14,51 @@ class Keys:
 
     def __init__(self, shard: int) -> None:
         self.shard = shard
-        self._prefix = f"malbeot:{{s{shard}}}:"
-        self.ready = self._prefix + "ready"  # stream: chats with mail, each once
-        self.dead = self._prefix + "dead"  # stream: turns given up
-        self.backlog = self._prefix + "backlog"  # number: messages in all mailboxes together
-        self.members = self._prefix + "members"  # hash: who gave the invite code, and when
-        self.workers = self._prefix + "workers"  # hash: each worker's last sign of life
-        self.founded = self._prefix + "founded"  # text: another one after each time that all was lost
-        self.shards = self._prefix + "shards"  # number: of how many this shard is one
-        self.gateways = self._prefix + "gateways"  # hash: when each gateway counts as gone, in seconds since the epoch
+        self.prefix = f"malbeot:{{s{shard}}}:"
+        self.ready = self.prefix + "ready"  # stream: chats with mail, each once
+        self.dead = self.prefix + "dead"  # stream: turns given up
+        self.backlog = self.prefix + "backlog"  # number: messages in all mailboxes together
+        self.members = self.prefix + "members"  # hash: who gave the invite code, and when
+        self.workers = self.prefix + "workers"  # hash: each worker's last sign of life
+        self.founded = self.prefix + "founded"  # text: another one after each time that all was lost
+        self.shards = self.prefix + "shards"  # number: of how many this shard is one
+        self.gateways = self.prefix + "gateways"  # hash: when each gateway counts as gone, in seconds since the epoch
 
     def mail(self, address: Address) -> str:
         """List: messages not answered yet, oldest first."""
-        return f"{self._prefix}mail:{address}"
+        return f"{self.prefix}mail:{address}"
 
     def chat(self, address: Address) -> str:
         """Hash: the entry at which the chat stands in `ready`, and the tries begun. Exists while there is mail."""
-        return f"{self._prefix}chat:{address}"
+        return f"{self.prefix}chat:{address}"
 
     def history(self, address: Address) -> str:
         """List: the last exchanges, oldest first."""
-        return f"{self._prefix}history:{address}"
+        return f"{self.prefix}history:{address}"
 
     def outbox(self, channel: str) -> str:
         """Stream: replies to be sent."""
-        return f"{self._prefix}outbox:{channel}"
+        return f"{self.prefix}outbox:{channel}"
 
     def seen(self, channel: str, update_id: int | str) -> str:
         """Mark: this update has taken its effect."""
-        return f"{self._prefix}seen:{channel}/{update_id}"
+        return f"{self.prefix}seen:{channel}/{update_id}"
 
     def told(self, channel: str, update_id: int | str) -> str:
         """Mark: this update has got its fixed answer."""
-        return f"{self._prefix}told:{channel}/{update_id}"
+        return f"{self.prefix}told:{channel}/{update_id}"
 
     def bucket(self, name: str, owner: Address) -> str:
         """Number: when the bucket will be full again, in milliseconds since the epoch. Exists until then."""
-        return f"{self._prefix}bucket:{name}:{pseudonym(owner, b'')}"
+        return f"{self.prefix}bucket:{name}:{pseudonym(owner, b'')}"
 
     def hush(self, topic: str, party: Address) -> str:
         """Mark: not to be told of the topic again for now."""
-        return f"{self._prefix}hush:{topic}:{pseudonym(party, b'')}"
+        return f"{self.prefix}hush:{topic}:{pseudonym(party, b'')}"
 
     def lease(self, name: str) -> str:
         """Text: who holds the lease now."""
-        return f"{self._prefix}lease:{name}"
+        return f"{self.prefix}lease:{name}"
 
 
 class Shards:

@@ -15,7 +15,7 @@ from bot.errors import NewerFormatError
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys, Shards
 from bot.mailbox.letters import Accepted, Exchange, Message, Reply, Turn, Worker
-from bot.mailbox.server import read_group, run_script, with_group
+from bot.mailbox.server import read_group, run_replicated, run_script, with_group
 from bot.settings import Settings
 
 GROUP = "workers"  # the scripts name it too
@@ -49,11 +49,13 @@ class Mailbox:
         history_ttl: int = 86400,  # seconds
         claim_ttl: float = 30,  # seconds
         shards: int = 1,
+        replicas: int = 0,  # that must have what is about to be confirmed to its sender
     ) -> None:
         self._redis = redis
         self._shards = Shards(shards)
         self._next = randbelow(shards)  # the shard to begin at: each worker elsewhere, and each time at the next
         self._max_backlog = -(-max_backlog // shards)
+        self._replicas = replicas
         self._max_mailbox = max_mailbox
         self._history_exchanges = history_exchanges
         self._history_ttl = history_ttl
@@ -70,6 +72,7 @@ class Mailbox:
             history_ttl=settings.history_ttl,
             claim_ttl=settings.claim_ttl,
             shards=settings.shards,
+            replicas=settings.replicas,
         )
 
     @property
@@ -80,7 +83,7 @@ class Mailbox:
     async def accept(self, address: Address, message: Message) -> Accepted:
         """Take a message in. Whatever this returns, the update may be confirmed to its sender; not if it raises."""
         keys = self._shards.of(address)
-        outcome = await run_script(
+        outcome = await run_replicated(
             self._redis,
             "accept",
             [
@@ -91,6 +94,7 @@ class Mailbox:
                 keys.backlog,
             ],
             [codec.write_message(message), str(address), self._max_backlog, self._max_mailbox, SEEN_TTL],
+            self._replicas,
         )
         return Accepted(outcome)
 
@@ -257,7 +261,7 @@ class Mailbox:
 
     async def _clear(self, address: Address, update_id: int | str | None, rest: list[str]) -> int:
         keys = self._shards.of(address)
-        withdrawn = await run_script(
+        withdrawn = await run_replicated(
             self._redis,
             "clear",
             [
@@ -270,6 +274,7 @@ class Mailbox:
                 *rest,
             ],
             [str(address), "" if update_id is None else SEEN_TTL],
+            self._replicas,
         )
         return int(withdrawn)
 

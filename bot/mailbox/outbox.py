@@ -10,7 +10,8 @@ from bot.address import Address
 from bot.mailbox import codec
 from bot.mailbox.keys import Shards
 from bot.mailbox.letters import Delivery, Message, Reply
-from bot.mailbox.server import LONGEST_WAIT, run_script
+from bot.mailbox.server import LONGEST_WAIT, run_replicated
+from bot.settings import Settings
 
 _START = "0"  # an id before every other
 TOLD_TTL = 48 * 3600  # seconds; Telegram repeats an update for 24 hours
@@ -22,8 +23,9 @@ class Outbox:
     One sender at a time for a shard of a channel (see Lease), with a new Outbox each time that it takes the lease.
     """
 
-    def __init__(self, redis: Redis, *, shards: int = 1) -> None:
+    def __init__(self, redis: Redis, *, shards: int = 1, replicas: int = 0) -> None:
         self._redis = redis
+        self._replicas = replicas  # as in Mailbox
         self._shards = Shards(shards)
         self._after: dict[str, str] = {}  # of each stream: where to read on
         self._held: set[tuple[str, str]] = set()  # of which stream, which: handed out and not acknowledged
@@ -31,6 +33,11 @@ class Outbox:
     def shard(self, address: Address) -> int:
         """Where replies to this address stand."""
         return self._shards.of(address).shard
+
+    @classmethod
+    def of(cls, redis: Redis, settings: Settings) -> "Outbox":
+        """The outbox as the operator has it."""
+        return cls(redis, shards=settings.shards, replicas=settings.replicas)
 
     async def read(self, channel: str, *, wait: float, limit: int = 100, shard: int = 0) -> list[Delivery]:
         """Replies of the shard that this object has not handed out yet, up to `limit`; [] when there are none.
@@ -82,11 +89,12 @@ class Outbox:
 
     async def _post(self, address: Address, reply: Reply, message: Message, hushed: list[str], every: int) -> bool:
         keys = self._shards.of(address)
-        posted = await run_script(
+        posted = await run_replicated(
             self._redis,
             "post",
             [keys.told(address.channel, message.update_id), keys.outbox(address.channel), *hushed],
             [str(address), codec.write_reply(reply, (message,), time()), TOLD_TTL, every],
+            self._replicas,
         )
         return bool(posted)
 
