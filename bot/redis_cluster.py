@@ -40,11 +40,13 @@ class Cluster(RedisCluster):
     async def initialize(self, *arguments: Any, **options: Any) -> "Cluster":  # noqa: ANN401
         try:
             await super().initialize(*arguments, **options)
+            return self
         except exceptions.RedisClusterException as error:
-            if isinstance(error.__cause__, exceptions.RedisError):
-                raise error.__cause__ from None
-            raise exceptions.ConnectionError(str(error)) from error
-        return self
+            found = error
+        # What the last of the nodes said; or none said anything wrong, but none is of a cluster.
+        if isinstance(found.__cause__, exceptions.RedisError):
+            raise found.__cause__
+        raise exceptions.ConnectionError(str(found)) from found
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         async def attempt() -> Any:  # noqa: ANN401

@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
+from typing import TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.embedded import _binary
+
+T = TypeVar("T")
 
 _EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
 
@@ -89,6 +94,24 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         writer.write(data)
         await writer.drain()
     writer.close()
+
+
+@contextlib.contextmanager
+def in_background(servers: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Servers for many tests: their loop has a thread to itself, since each test has a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        made = asyncio.run_coroutine_threadsafe(servers.__aenter__(), loop).result()
+        try:
+            yield made
+        finally:
+            asyncio.run_coroutine_threadsafe(servers.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 NODE_TIMEOUT = 2000  # milliseconds; then a master that is silent is taken for dead

@@ -1,20 +1,19 @@
 """Messages in, turns out, replies committed."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from secrets import randbelow, token_hex
+from collections.abc import Collection, Mapping
+from secrets import token_hex
 from time import time
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bot.address import Address
 from bot.errors import NewerFormatError
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys, Shards
 from bot.mailbox.letters import Accepted, Exchange, Message, Reply, Turn, Worker
+from bot.mailbox.rounds import Rounds, everywhere
 from bot.mailbox.server import read_group, run_replicated, run_script, with_group
 from bot.settings import Settings
 
@@ -22,8 +21,6 @@ GROUP = "workers"  # the scripts name it too
 SEEN_TTL = 48 * 3600  # seconds; Telegram repeats an update for 24 hours
 LETTER_TTL = 30 * 86400  # seconds; then a dead letter is deleted
 LOOK = 0.05  # seconds, for each shard, that an idle worker waits at one before it looks at all: twenty reads a second
-
-T = TypeVar("T")
 
 
 class Mailbox:
@@ -53,7 +50,7 @@ class Mailbox:
     ) -> None:
         self._redis = redis
         self._shards = Shards(shards)
-        self._next = randbelow(shards)  # the shard to begin at: each worker elsewhere, and each time at the next
+        self._rounds = Rounds(self._shards)
         self._max_backlog = -(-max_backlog // shards)
         self._replicas = replicas
         self._max_mailbox = max_mailbox
@@ -105,35 +102,18 @@ class Mailbox:
         worker may be its own text, so it shares its next try with nobody. A turn takes ALL the mail of its chat.
         NewerFormatError: what was claimed is not for this release; it was handed back.
 
-        All shards are looked at, each time from another one on, so that none is left behind; one that does not answer
-        is passed over as long as another does.
+        All shards are looked at, each time from another one on; one that does not answer is passed over as long as
+        another does.
         """
-        self._next = (self._next + 1) % len(self._shards)
-        ring = self._shards.all[self._next :] + self._shards.all[: self._next]
-        if turns := await self._first(ring, lambda keys, _: self._take_over(consumer, keys)):
-            return turns
-        if len(ring) == 1:
-            return await self._read(consumer, ring[0], limit, wait)
-        if turns := await self._first(ring, lambda keys, rest: self._read(consumer, keys, rest, 0), limit=limit):
-            return turns
-        return await self._read(consumer, ring[0], limit, min(wait, LOOK * len(ring)))
-
-    async def _first(
-        self, ring: tuple[Keys, ...], claim: Callable[[Keys, int], Awaitable[list[Turn]]], *, limit: int = 1
-    ) -> list[Turn]:
-        """What the shards give, one after the other, until it is `limit` turns. Raises if none of them answers."""
-        turns: list[Turn] = []
-        silent: list[RedisError] = []
-        for keys in ring:
-            try:
-                turns += await claim(keys, limit - len(turns))
-            except RedisError as error:
-                silent.append(error)
-            if len(turns) >= limit:
-                break
-        if len(silent) == len(ring):
-            raise silent[0]
-        return turns
+        if len(self._shards) == 1:
+            [keys] = self._shards.all
+            return await self._take_over(consumer, keys) or await self._read(consumer, keys, limit, wait)
+        ring, collect = self._rounds.next(), self._rounds.collect
+        return (
+            await collect(ring, lambda keys, _: self._take_over(consumer, keys))
+            or await collect(ring, lambda keys, rest: self._read(consumer, keys, rest, 0), limit=limit)
+            or await collect(ring[:1], lambda keys, _: self._read(consumer, keys, limit, min(wait, LOOK * len(ring))))
+        )
 
     async def _take_over(self, consumer: str, keys: Keys) -> list[Turn]:
         ttl = round(self._claim_ttl * 1000)
@@ -185,7 +165,7 @@ class Mailbox:
             )
             return {turn for turn, held in zip(parts[keys], kept, strict=True) if held}
 
-        return set().union(*await _all(renew, parts))
+        return set().union(*await everywhere(renew, parts))
 
     async def commit(self, consumer: str, turn: Turn, reply: Reply) -> bool:
         """Answer a turn, exactly once: its messages leave the mailbox, the reply enters history and outbox.
@@ -303,7 +283,7 @@ class Mailbox:
             names = [keys.ready, keys.workers, keys.dead]
             await self._with_group(keys, "beat", names, [consumer, ttl, info_json, LETTER_TTL])
 
-        await _all(beat, self._shards.all)
+        await everywhere(beat, self._shards.all)
 
     async def leave(self, consumer: str) -> None:
         """A worker's farewell: it counts as gone at once. Claims that it still holds expire and are taken over."""
@@ -324,12 +304,3 @@ class Mailbox:
         return await with_group(
             self._redis, keys.ready, GROUP, lambda: run_script(self._redis, script, names, arguments)
         )
-
-
-async def _all(work: Callable[[Keys], Awaitable[T]], shards: Iterable[Keys]) -> list[T]:
-    """Do it in each shard; raises, once all have been tried, if one of them did not answer."""
-    done = await asyncio.gather(*map(work, shards), return_exceptions=True)
-    for outcome in done:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return cast("list[T]", done)
