@@ -58,12 +58,18 @@ class _CancellableConnection(AbstractConnection):
 
     The library writes under `asyncio.wait_for`, and in Python 3.11 that returns in such a moment as if nothing had
     happened: the task would go on, and who cancelled it wait for ever.
+
+    And one that is closed under a call's hands, as the library does to all of a cluster's when one is lost, is a broken
+    connection like any other.
     """
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
-        await super().send_packed_command(command, check_health)
+        try:
+            await super().send_packed_command(command, check_health)
+        except AttributeError as error:  # there is no writer any more
+            raise exceptions.ConnectionError("closed meanwhile") from error
         if task and task.cancelling() > before:
             await self.disconnect(nowait=True)  # else the reply would be read as that to a later command
             raise asyncio.CancelledError

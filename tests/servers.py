@@ -124,8 +124,14 @@ class Node:
     folder: Path
     port: int = field(default_factory=lambda: free_port())
     process: asyncio.subprocess.Process | None = None
+    options: dict[str, str] = field(default_factory=dict)  # of its first start
+
+    async def again(self, **options: str) -> None:
+        """Start it once more, after its death, with other options where these say so."""
+        await self.start(**({name: value for name, value in self.options.items() if name != "replicaof"} | options))
 
     async def start(self, *arguments: str, **options: str) -> None:
+        self.options = self.options or options
         settings = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": "", "logfile": "log"}
         words = [word for name, value in (settings | options).items() for word in (f"--{name}", *value.split(" "))]
         self.process = await asyncio.create_subprocess_exec(
