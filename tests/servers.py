@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,6 +13,8 @@ from threading import Thread
 from typing import TypeVar
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from bot.embedded import _binary
@@ -137,11 +140,16 @@ class Node:
         self.process = await asyncio.create_subprocess_exec(
             str(_binary()), *arguments, *words, cwd=self.folder, stdout=asyncio.subprocess.DEVNULL
         )
-        await until(lambda: self.call("PING"))
+        await until(self._up)
+
+    async def _up(self) -> object:
+        assert self.process
+        assert self.process.returncode is None, (self.folder / "log").read_text("utf-8")
+        return await self.call("PING")
 
     async def call(self, *command: str) -> object:
         """What it answers to one command."""
-        client = Redis(port=self.port, protocol=2, decode_responses=True)
+        client = Redis(port=self.port, protocol=2, decode_responses=True, retry=Retry(NoBackoff(), 0))
         try:
             return await client.execute_command(*command)
         finally:
@@ -166,8 +174,11 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """One that no outgoing connection is given by the system, so that it stays free until a server takes it."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import re
 import signal
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ from bot.errors import ServerError
 from bot.mailbox import Accepted, Bucket, DeadLetters, Limits, Mailbox, Members, Message, Outbox, Passed, Reply, reshard
 from bot.mailbox.keys import Shards
 from bot.redis_link import connect
+from tests.processes import ROOT
 from tests.servers import Cluster, cluster, free_port, in_background, until
 from tests.service import serving
 
@@ -77,6 +79,18 @@ async def test_whole_conversations_with_gateway_and_worker(three: Cluster, redis
             assert service.engine.asked[-1] == [["벚나무", "벚나무라고요", "등대"]]
             assert await service.ask(chat, "독") == texts.APOLOGY
             assert texts.FORGET in await service.ask(chat, "/forget")
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_user_of_least_rights_is_enough(three: Cluster) -> None:
+    page = (ROOT / "SECURITY.md").read_text("utf-8")
+    [rights] = re.findall(r"\nuser malbeot on >PASSWORD (.*)\n", page)
+    [more] = re.findall(r"On a cluster that user needs `(.*)` as well", page)
+    for node in three.nodes:
+        await node.call("ACL", "SETUSER", "malbeot", "reset", "on", ">right", *rights.split(), *more.split(), "+wait")
+    async with serving(three.url.replace("//", "//malbeot:right@"), shards=SHARDS) as service:
+        assert await service.ask(1001, "벚나무") == "벚나무라고요"
+        assert await service.ask(1001, "/forget") == texts.FORGET
 
 
 async def test_one_worker_claims_from_all_and_no_shard_waits_for_another(mailbox: Mailbox) -> None:

@@ -43,7 +43,7 @@ async def test_an_option_that_it_does_not_know_is_one_line(trio: Watched, rest: 
 async def test_tls_is_asked_for_of_sentinels_too(trio: Watched, tmp_path: Path) -> None:
     keys = await certificates(tmp_path)
     with pytest.raises(ServerError, match=r"^MALBEOT_REDIS_URL: ") as error:
-        await connect(f"{trio.url.replace('redis+', 'rediss+')}?ssl_ca_certs={keys / 'ca.pem'}")
+        await connect(f"rediss+sentinel://127.0.0.1:{trio.sentinels[0].port}/malbeot?ssl_ca_certs={keys / 'ca.pem'}")
     assert "MasterNotFound" in str(error.value), "who speaks no TLS is no sentinel of ours"
 
 
