@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
@@ -16,6 +16,7 @@ from bot.share import Share
 from bot.standby import while_holding
 from tests.bot.test_gateway import gateway
 from tests.bot.test_webhook import free_port
+from tests.servers import until
 from tests.telegram_api import TOKEN, TelegramApi
 
 SHARDS = 4
@@ -89,9 +90,8 @@ async def test_two_gateways_behind_a_webhook_deliver_beside_each_other_within_te
                     webhook_secret="s" * 32, webhook_listen=f"127.0.0.1:{port}",
                 )  # fmt: skip
                 await stack.enter_async_context(gateway(settings, redis))
-            async with asyncio.timeout(60):
-                while sum(line["event"] == "lease_handed_on" for line in logs) < 2:  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+                await until(lambda: _all_held(redis))
+            await until(lambda: _two_handed_on(logs))
             outbox = Outbox(redis, shards=SHARDS)
             for chat in range(1, number + 1):
                 message = Message(chat, chat, "안녕", 0.0)
@@ -101,6 +101,14 @@ async def test_two_gateways_behind_a_webhook_deliver_beside_each_other_within_te
     times = sorted(sent.at for sent in telegram.sent)
     # However slow the machine is, never more; what comes late may come in a bunch.
     assert times[-1] - times[0] > (number - 15) / 30
+
+
+async def _all_held(redis: Redis) -> bool:
+    return len(await redis.keys("malbeot:*:lease:deliver:telegram")) == SHARDS
+
+
+async def _two_handed_on(logs: Sequence[Mapping[str, object]]) -> bool:
+    return sum(line["event"] == "lease_handed_on" for line in logs) == 2
 
 
 async def test_one_gateway_polls_and_the_next_takes_over_without_a_conflict(
