@@ -16,6 +16,7 @@ from bot.errors import BotError, ServerError, SettingsError
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+    from bot.mailbox import DeadLetters
     from bot.settings import Settings
 
     Role = Callable[[Settings, Redis, asyncio.Event], Awaitable[None]]
@@ -104,7 +105,7 @@ def list_dead() -> None:
     """What waits here, oldest first. A chat is shown by a tag, good for this list alone."""
     from bot.dead import list_letters
 
-    _on_redis(list_letters)
+    _on_letters(list_letters)
 
 
 @dead.command("show")
@@ -114,7 +115,7 @@ def show_dead(
     """All about one letter; what the user wrote only with --text."""
     from bot.dead import show_letter
 
-    _on_redis(lambda redis: show_letter(redis, letter, text=text))
+    _on_letters(lambda found: show_letter(found, letter, text=text))
 
 
 @dead.command("retry")
@@ -122,7 +123,7 @@ def retry_dead(letters: Letters = None, everything: Everything = False) -> None:
     """Put letters back into their chats' mailboxes, before whatever waits there: workers try again, and answer once."""
     from bot.dead import retry_letters
 
-    _on_redis(lambda redis: retry_letters(redis, letters or [], everything=everything))
+    _on_letters(lambda found: retry_letters(found, letters or [], everything=everything))
 
 
 @dead.command("drop")
@@ -130,7 +131,19 @@ def drop_dead(letters: Letters = None, everything: Everything = False) -> None:
     """Delete letters for good."""
     from bot.dead import drop_letters
 
-    _on_redis(lambda redis: drop_letters(redis, letters or [], everything=everything))
+    _on_letters(lambda found: drop_letters(found, letters or [], everything=everything))
+
+
+@app.command()
+def reshard() -> None:
+    """Move what stands in Redis into MALBEOT_SHARDS shards. Stop gateways and workers before."""
+
+    async def run(settings: "Settings", redis: "Redis") -> None:
+        from bot.mailbox import reshard
+
+        print(f"in {settings.shards} shards; messages that wait: {await reshard(redis, settings.shards)}")
+
+    _on_redis(run)
 
 
 @app.command()
@@ -190,12 +203,34 @@ async def _serve(role: "Role", settings: "Settings", *, attached: bool) -> None:
             error.exit_code = 1
         raise
     try:
+        await _agreed(settings, redis)
         await role(settings, redis, stop)
     finally:
         await redis.aclose()
 
 
-def _on_redis(work: "Callable[[Redis], Awaitable[None]]") -> None:
+async def _agreed(settings: "Settings", redis: "Redis") -> None:
+    from redis.exceptions import RedisError
+
+    from bot.mailbox import agree
+
+    try:
+        await agree(redis, settings.shards)
+    except RedisError as error:
+        raise ServerError(f"Redis is lost ({type(error).__name__})") from None
+
+
+def _on_letters(work: "Callable[[DeadLetters], Awaitable[None]]") -> None:
+    from bot.mailbox import DeadLetters
+
+    async def run(settings: "Settings", redis: "Redis") -> None:
+        await _agreed(settings, redis)
+        await work(DeadLetters(redis, shards=settings.shards))
+
+    _on_redis(run)
+
+
+def _on_redis(work: "Callable[[Settings, Redis], Awaitable[None]]") -> None:
     """What an operator asks of Redis, and is done with at once."""
     settings = _settings()
     from redis.exceptions import RedisError
@@ -205,7 +240,7 @@ def _on_redis(work: "Callable[[Redis], Awaitable[None]]") -> None:
     async def run() -> None:
         redis = await connect(_redis_url(settings))
         try:
-            await work(redis)
+            await work(settings, redis)
         except RedisError as error:
             raise ServerError(f"Redis is lost ({type(error).__name__})") from None
         finally:

@@ -67,7 +67,7 @@ async def migrate(settings: Settings, to: str | None) -> None:
         raise BotError(f"there is nothing to move: no embedded server has ever run in {folder}")
     target = to or (settings.redis_url.get_secret_value() if settings.redis_url else "")
     async with EmbeddedServer(folder) as embedded, _reached(embedded.url) as source, _reached(target) as server:
-        state = await take(source, await Mailbox(source).founded())
+        state = await take(source, await Mailbox(source).founded(0))
         _tell("moved" if await put(server, state) else "is there already", state)
 
 

@@ -18,7 +18,7 @@ from bot.children import Child, ChildRefusedError
 from bot.commands import answer
 from bot.embedded import EmbeddedServer, running
 from bot.errors import BotError, ServerError
-from bot.mailbox import Accepted, Mailbox, Message, Outbox
+from bot.mailbox import Accepted, Mailbox, Message, Outbox, agree
 from bot.redis_link import connect
 from bot.settings import Settings
 from bot.terminal import Terminal
@@ -57,7 +57,7 @@ class Talk:
         self._settings = settings
         self._worker = worker
         self._mailbox = Mailbox.of(redis, settings)
-        self._outbox = Outbox(redis)
+        self._outbox = Outbox.of(redis, settings)
         self._numbers = count(1)
 
     async def answer(self, line: str) -> str:
@@ -86,7 +86,9 @@ class Talk:
         while loop.time() - alive < PATIENCE:
             if self._worker and self._worker.done():
                 self._worker.result()
-            for delivery in await self._outbox.read(self._address.channel, wait=LOOK_EVERY):
+            for delivery in await self._outbox.read(
+                self._address.channel, wait=LOOK_EVERY, shard=self._outbox.shard(self._address)
+            ):
                 await self._outbox.ack(self._address.channel, delivery)
                 if message.origin in delivery.origins:
                     return delivery.text
@@ -98,7 +100,7 @@ class Talk:
         """Leave nothing behind."""
         with suppress(RedisError):
             await self._mailbox.forget(self._address)
-            await self._outbox.close(self._address.channel)
+            await self._outbox.close(self._address)
 
 
 @asynccontextmanager
@@ -111,6 +113,7 @@ async def _talk(settings: Settings, instead_of_gateway: bool) -> AsyncIterator[T
             worker = await stack.enter_async_context(_worker(settings))
         redis = await connect(url)
         stack.push_async_callback(redis.aclose)
+        await agree(redis, settings.shards)
         if worker is None and instead_of_gateway and settings.redis_url:
             worker = await stack.enter_async_context(_worker(settings))
         talk = Talk(redis, settings, worker)

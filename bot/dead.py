@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from secrets import token_bytes
 
-from redis.asyncio import Redis
 from rich.table import Table
 
 from bot.address import pseudonym
@@ -13,9 +12,9 @@ from bot.mailbox import DeadLetter, DeadLetters
 from bot.tables import console, harmless
 
 
-async def list_letters(redis: Redis) -> None:
+async def list_letters(found: DeadLetters) -> None:
     """A line for each letter."""
-    letters, key = await DeadLetters(redis).all(), token_bytes(16)
+    letters, key = await found.all(), token_bytes(16)
     if not letters:
         print("no dead letters")
         return
@@ -28,9 +27,9 @@ async def list_letters(redis: Redis) -> None:
     console().print(table)
 
 
-async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
+async def show_letter(found: DeadLetters, letter_id: str, *, text: bool) -> None:
     """One letter, with what was said in it if `text`."""
-    letter = await _find(DeadLetters(redis), letter_id)
+    letter = await _find(found, letter_id)
     about = Table("letter", letter.id)
     about.add_row("given up", _moment(letter.buried_at))
     about.add_row("tries", str(letter.tries))
@@ -42,16 +41,14 @@ async def show_letter(redis: Redis, letter_id: str, *, text: bool) -> None:
     console().print(about, messages)
 
 
-async def retry_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
+async def retry_letters(letters: DeadLetters, letter_ids: list[str], *, everything: bool) -> None:
     """Put the letters back, or all; the newest first, since each comes to stand before what its chat has waiting."""
-    letters = DeadLetters(redis)
     done = await _each(letters, letter_ids, everything, letters.retry)
     print(f"put back: {done}")
 
 
-async def drop_letters(redis: Redis, letter_ids: list[str], *, everything: bool) -> None:
+async def drop_letters(letters: DeadLetters, letter_ids: list[str], *, everything: bool) -> None:
     """Delete the letters, or all."""
-    letters = DeadLetters(redis)
     done = await _each(letters, letter_ids, everything, letters.drop)
     print(f"deleted: {done}")
 
@@ -62,7 +59,7 @@ async def _each(
     if everything == bool(letter_ids):
         raise BotError("name the letters, or say --all")
     chosen = await letters.all() if everything else [await _find(letters, letter_id) for letter_id in letter_ids]
-    newest_first = sorted(chosen, key=lambda letter: tuple(map(int, letter.id.split("-"))), reverse=True)
+    newest_first = sorted(chosen, key=lambda letter: letter.order, reverse=True)
     return sum([await act(letter) for letter in newest_first])
 
 

@@ -37,7 +37,7 @@ class Sender:
     the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
     A message goes out twice only where its being sent could not be noted: the gateway died in between, Telegram's
     answer was lost, or Redis was out of reach until another sender took over. Where noting stalls, so does sending: few
-    messages come into that danger. One sender at a time, each with an Outbox of its own.
+    messages come into that danger. One sender of a shard at a time, each with an Outbox of its own.
 
     `unnoted` is handed from a process's sender to its next: what was sent while Redis was away for longer than the
     lease is good for, so that it still stands in the outbox. While `held` says no, nothing is sent: the lease has run
@@ -54,9 +54,11 @@ class Sender:
         metrics: GatewayMetrics | None = None,
         *,
         held: Callable[[], bool] = lambda: True,
+        shard: int = 0,
     ) -> None:
         self._api = api
         self._outbox = outbox
+        self._shard = shard
         self._pace = pace
         self._typing = typing
         self._unnoted = set() if unnoted is None else unnoted
@@ -90,7 +92,7 @@ class Sender:
     async def _read(self) -> list[Delivery]:
         for tries in count(1):
             try:
-                return await self._outbox.read(CHANNEL, wait=_READ_WAIT)
+                return await self._outbox.read(CHANNEL, wait=_READ_WAIT, shard=self._shard)
             except RedisError as error:
                 log.warning("outbox_unreadable", error=type(error).__name__)
                 await asyncio.sleep(backoff(tries, most=_REDIS_PAUSE))

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import time
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 from rich.table import Table
 
@@ -141,8 +141,11 @@ async def _mailbox(settings: Settings) -> list[Finding]:
         return [Finding("Redis", str(error), State.FAULT, mend)]
     findings: list[Finding] = []
     try:
-        for look in (_version, _persistence, _memory):
-            findings += await _if_allowed(server, look)
+        if isinstance(server, RedisCluster):
+            findings.append(Finding("Redis", "a cluster; how each node stands is not looked at"))
+        else:
+            for look in (_version, _persistence, _memory):
+                findings += await _if_allowed(server, look)
         seconds, microseconds = await server.time()
         findings.append(clock("Redis", seconds + microseconds / 1e6, time()))
         findings += await _queue(server, settings)
@@ -222,7 +225,7 @@ async def _memory(server: Redis) -> list[Finding]:
 async def _queue(server: Redis, settings: Settings) -> list[Finding]:
     mailbox = Mailbox.of(server, settings)
     workers, backlog = await mailbox.workers(), await mailbox.backlog()
-    letters = len(await DeadLetters(server).all())
+    letters = len(await DeadLetters(server, shards=settings.shards).all())
     serving = sorted({worker.info.get("checkpoint", "") for worker in workers})
     findings = [Finding("workers", f"{len(workers)} alive, with checkpoint {' and '.join(serving)}")]
     if not workers:

@@ -23,6 +23,7 @@ from bot.metrics import GatewayMetrics
 from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
+from bot.share import Share
 from bot.standby import while_holding
 from bot.stats import Stats
 from bot.survey import keep_hours, survey
@@ -44,7 +45,7 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
     api = BotApi(token, settings.telegram_api_url)
     fault: BotError | None = None
     metrics = GatewayMetrics()
-    mailbox, outbox = Mailbox.of(redis, settings), Outbox(redis)
+    mailbox, outbox = Mailbox.of(redis, settings), Outbox.of(redis, settings)
     health = Health(
         redis,
         metrics.registry,
@@ -75,13 +76,23 @@ async def _run(settings: Settings, redis: Redis, api: BotApi, metrics: GatewayMe
         stats = Stats(hours, Mailbox.of(redis, settings), metrics, api, pace, group)
         intake = Intake(me, redis, settings, typing, metrics, stats)
         group.create_task(keep_hours(hours, metrics))
-        group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox(redis), typing))
-        unnoted: set[str] = set()
+        group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox.of(redis, settings), typing))
+        share = None
+        if settings.shards > 1:
+            share = Share(redis, settings.shards, pace)
+            group.create_task(share.run())
 
-        async def deliver(lease: Lease) -> None:
-            await Sender(api, Outbox(redis), pace, typing, unnoted, metrics, held=lambda: lease.held).run()
+        async def deliver(shard: int) -> None:
+            unnoted: set[str] = set()
 
-        group.create_task(while_holding(redis, f"deliver:{CHANNEL}", deliver))
+            async def send(lease: Lease) -> None:
+                outbox, held = Outbox.of(redis, settings), lambda: lease.held
+                await Sender(api, outbox, pace, typing, unnoted, metrics, held=held, shard=shard).run()
+
+            await while_holding(redis, f"deliver:{CHANNEL}", send, shard=shard, share=share)
+
+        for shard in range(settings.shards):
+            group.create_task(deliver(shard))
         if settings.webhook_url and settings.webhook_secret:
             secret = settings.webhook_secret.get_secret_value()
             group.create_task(serve(webhook_app(settings.webhook_url, secret, intake.take), settings.webhook_listen))

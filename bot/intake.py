@@ -44,9 +44,9 @@ class Intake:
     ) -> None:
         self._me = me
         self._mailbox = Mailbox.of(redis, settings)
-        self._outbox = Outbox(redis)
-        self._limits = Limits(redis)
-        self._access = Access(CHANNEL, Members(redis), self._limits, settings)
+        self._outbox = Outbox.of(redis, settings)
+        self._limits = Limits(redis, shards=settings.shards)
+        self._access = Access(CHANNEL, Members(redis, shards=settings.shards), self._limits, settings)
         self._settings = settings
         self._typing = typing
         self._metrics = metrics or GatewayMetrics()

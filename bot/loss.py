@@ -25,20 +25,22 @@ async def tell_of_losses(mailbox: Mailbox, outbox: Outbox, typing: Typing) -> No
     Best effort: this process knows whom it took a message of and sent no reply since; each gateway tells its own. Who
     was answered meanwhile by another gateway is asked in vain, so the text leaves it open.
     """
-    known = ""
+    known: dict[int, str] = {}
     while True:
-        with suppress(RedisError):
-            founded = await mailbox.founded()
-            if known and founded != known:
-                waiting = typing.waiting()
-                log.error("server_came_back_empty", waiting=len(waiting))
-                for chat in waiting:
-                    await _tell(outbox, chat)
-                    typing.stop(chat)
-            known = founded
+        for shard in range(mailbox.shards):
+            with suppress(RedisError):
+                founded = await mailbox.founded(shard)
+                if known.get(shard, founded) != founded:
+                    waiting = [Address(CHANNEL, str(chat)) for chat in typing.waiting()]
+                    lost = mailbox.in_shard(shard, waiting)
+                    log.error("server_came_back_empty", waiting=len(lost))
+                    for address in lost:
+                        await _tell(outbox, address)
+                        typing.stop(int(address.chat))
+                known[shard] = founded
         await asyncio.sleep(_EVERY)
 
 
-async def _tell(outbox: Outbox, chat: int) -> None:
+async def _tell(outbox: Outbox, address: Address) -> None:
     message = Message(f"lost-{token_hex(8)}", None, "", time.time())
-    await outbox.post(Address(CHANNEL, str(chat)), Reply("fixed", texts.LOST), message=message)
+    await outbox.post(address, Reply("fixed", texts.LOST), message=message)

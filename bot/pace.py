@@ -12,7 +12,7 @@ _MANY_CHATS = 1000
 
 
 class Pace:
-    """Says when the next message may go out. One object paces everything that is sent with a token.
+    """Says when the next message may go out. One object paces everything that a process sends with a token.
 
     python-telegram-bot's AIORateLimiter is no help here: in 22.8 any request that finishes lifts a halt.
     """
@@ -28,6 +28,7 @@ class Pace:
         self._per_chat = per_chat
         self._per_group = per_group
         self._overall = overall
+        self._part = 1.0
         self._gate = asyncio.Lock()  # first come, first served
         self._free_at = 0.0  # all times are the event loop's
         self._chat_free_at: dict[int, float] = {}
@@ -41,10 +42,14 @@ class Pace:
         async with self._gate:
             while (pause := max(self._free_at, self._halted_until) - clock()) > 0:  # noqa: ASYNC110 (a halt may grow)
                 await asyncio.sleep(pause)
-            self._free_at = clock() + self._overall
+            self._free_at = clock() + self._overall / self._part
         if len(self._chat_free_at) >= _MANY_CHATS:
             self._chat_free_at = {other: at for other, at in self._chat_free_at.items() if at > clock()}
         self._chat_free_at[chat] = clock() + (self._per_group if chat < 0 else self._per_chat)
+
+    def narrow(self, part: float) -> None:
+        """Of what may be sent in all, so much is ours: the rest is sent by other processes."""
+        self._part = part or 1.0  # with none of it nothing is sent anyway
 
     def halt(self, seconds: float) -> None:
         """Telegram said "retry after": nothing is sent for so long, to whichever chat."""

@@ -1,22 +1,15 @@
-"""The connection to Redis."""
+"""The link to Redis: one server, a cluster, or what sentinels watch."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import cast
 
 from redis import exceptions
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
 
 from bot.errors import ServerError
-from bot.mailbox.server import LONGEST_WAIT
-
-# A read may block for LONGEST_WAIT by right; a server that is silent for longer than this is taken for dead.
-REPLY_LIMIT = LONGEST_WAIT + 5
-CONNECT_LIMIT = 5.0
-RETRIES = 5  # of a call whose connection broke; with the pauses between them, some five seconds
+from bot.redis_address import RedisAddress
+from bot.redis_cluster import Cluster
+from bot.redis_connection import OPTIONS, cancellable, patient
+from bot.redis_sentinel import master
 
 # What the library raises over an address with options that it does not know, or that make no sense.
 _BAD_ADDRESS = (exceptions.RedisError, ValueError, TypeError, LookupError, AttributeError)
@@ -24,7 +17,7 @@ _NO_ADDRESS = "MALBEOT_REDIS_URL: the address, or an option behind its ?, cannot
 
 
 async def connect(url: str) -> Redis:
-    """A client for a server that has just answered; ServerError if none does, or if it refuses us.
+    """A client for Redis that has just answered; ServerError if none does, or if it refuses us.
 
     Calls are repeated after a broken connection, so each must bear being made twice. Close with `aclose()`.
     """
@@ -33,7 +26,7 @@ async def connect(url: str) -> Redis:
     except _BAD_ADDRESS:
         raise ServerError(_NO_ADDRESS) from None
     try:
-        await redis.echo("")
+        await redis.time()
     except (exceptions.RedisError, OSError) as error:
         await redis.aclose()
         # The server's words could quote the address, and with it the password; the kind of fault cannot.
@@ -45,55 +38,18 @@ async def connect(url: str) -> Redis:
     return redis
 
 
-class _Retry(Retry):
-    """Repeats what broke, but nothing that the server refuses: the library would go on for minutes, at every level."""
-
-    async def call_with_retry(self, do: Callable[[], Awaitable[Any]], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-        async def attempt() -> Any:  # noqa: ANN401
-            try:
-                return await do()
-            except exceptions.AuthenticationError as error:  # to the library a kind of broken connection
-                raise exceptions.NoPermissionError(str(error)) from error
-
-        return await super().call_with_retry(attempt, *arguments, **options)
-
-
 def _origin(error: BaseException) -> BaseException:
     within = error.__cause__ or error.__context__
     return _origin(within) if within else error
 
 
 def _client(url: str) -> Redis:
-    redis = Redis.from_url(
-        url,
-        decode_responses=True,
-        encoding_errors="replace",  # a lone surrogate in a user's text becomes "?"; else it could not be stored at all
-        protocol=2,
-        socket_timeout=REPLY_LIMIT,
-        socket_connect_timeout=CONNECT_LIMIT,
-        health_check_interval=15,
-        retry=_Retry(
-            ExponentialWithJitterBackoff(base=0.1, cap=2.0),
-            RETRIES,
-            supported_errors=(exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError),
-        ),
-    )
-    pool = redis.connection_pool
-    pool.connection_class = type("Connection", (_CancellableConnection, pool.connection_class), {})
+    address = RedisAddress.parse(url)
+    match address.kind:
+        case "cluster":
+            return cast("Redis", Cluster(address))  # in all that is asked of it here it is one
+        case "sentinel":
+            return master(address)
+    redis = Redis.from_url(address.server, retry=patient(), **OPTIONS)
+    redis.connection_pool.connection_class = cancellable(redis.connection_pool.connection_class)
     return redis
-
-
-class _CancellableConnection(AbstractConnection):
-    """Lets a cancellation through that comes at the moment when a command has just been written.
-
-    The library writes under `asyncio.wait_for`, and in Python 3.11 that returns in such a moment as if nothing had
-    happened: the task would go on, and who cancelled it wait for ever.
-    """
-
-    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        task = asyncio.current_task()
-        before = task.cancelling() if task else 0
-        await super().send_packed_command(command, check_health)
-        if task and task.cancelling() > before:
-            await self.disconnect(nowait=True)  # else the reply would be read as that to a later command
-            raise asyncio.CancelledError

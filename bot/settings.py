@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError as SourceError
 
 from bot.errors import SettingsError
+from bot.redis_address import RedisAddress
 
 PREFIX = "MALBEOT_"
 SECRET_FILES = Path("/run/secrets")
@@ -33,10 +34,7 @@ def _token(value: SecretStr) -> SecretStr:
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
-    if not re.match(r"(redis|rediss|unix)://.", value.get_secret_value()):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    if not _well_formed(value.get_secret_value()):
-        raise ValueError("is no address; what is special in a password is written as %2F and the like")
+    RedisAddress.parse(value.get_secret_value())
     return value
 
 
@@ -135,6 +133,8 @@ class Settings(BaseSettings):
     telegram_token: Annotated[SecretStr, AfterValidator(_token)] | None = None
     telegram_api_url: HttpUrl = "https://api.telegram.org"
     redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None  # None: the embedded server
+    shards: int = Field(1, ge=1, le=1024)  # parts of the mailbox, which a cluster spreads over its masters
+    replicas: int = Field(0, ge=0, le=16)  # replicas that must have a message before Telegram is told that we do
     data_dir: Folder = Field(default_factory=_data_dir)  # what the embedded server keeps
 
     owner: Name = "이연준"

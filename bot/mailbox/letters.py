@@ -102,6 +102,11 @@ class DeadLetter:
     tries: int
     buried_at: float  # seconds since the epoch
 
+    @property
+    def order(self) -> tuple[int, ...]:
+        """What comes first by this was given up first; among a chat's letters, for sure."""
+        return tuple(map(int, self.id.rpartition(":")[2].split("-")))
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:

@@ -6,11 +6,15 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, TypeVar
 
+import structlog
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
+from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
 LONGEST_WAIT = 5.0  # seconds; a read never blocks longer, so that a connection's time limit can tell it from a dead one
+REPLICATION_LIMIT = 1.0  # seconds
 
+log = structlog.get_logger()
 T = TypeVar("T")
 
 
@@ -28,6 +32,35 @@ async def run_script(redis: Redis, name: str, keys: Sequence[str], arguments: Se
         return await redis.evalsha(digest, len(keys), *keys, *arguments)
     except NoScriptError:
         return await redis.eval(text, len(keys), *keys, *arguments)
+
+
+async def run_replicated(
+    redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[str | int | float], replicas: int
+) -> Any:  # noqa: ANN401
+    """As `run_script`, but waits until so many replicas have what it did: then a failover to them does not lose it.
+
+    Where they do not come to that within REPLICATION_LIMIT, or the master is just dying, it goes on without.
+    """
+    text, digest = _source(name)
+    for command in (("EVALSHA", digest), ("EVAL", text)) if replicas else ():
+        try:
+            # WAIT speaks of what its own connection wrote, and so has to travel with it.
+            pipe = redis.pipeline(transaction=False)
+            pipe.execute_command(*command, len(keys), *keys, *arguments)
+            pipe.execute_command("WAIT", replicas, round(REPLICATION_LIMIT * 1000), **_beside(redis, keys[0]))
+            outcome, followed = await pipe.execute(raise_on_error=False)
+        except (RedisError, RedisClusterException):
+            break
+        if not isinstance(outcome, Exception):
+            if not isinstance(followed, int) or followed < replicas:
+                log.warning("not_replicated", replicas=followed if isinstance(followed, int) else 0)
+            return outcome
+    return await run_script(redis, name, keys, arguments)
+
+
+def _beside(redis: Redis, key: str) -> dict[str, Any]:
+    """What sends a command to where the key is; one server needs no telling."""
+    return {"target_nodes": redis.get_node_from_key(key)} if isinstance(redis, RedisCluster) else {}
 
 
 async def with_group(redis: Redis, stream: str, group: str, call: Callable[[], Awaitable[T]]) -> T:

@@ -30,6 +30,12 @@ async def test_all_chats_together_keep_the_overall_rate() -> None:
     assert min(gaps(times)) >= 0.01 - RESOLUTION
 
 
+async def test_who_has_a_third_of_the_rate_waits_three_times_as_long() -> None:
+    pace = Pace(per_chat=0, per_group=0, overall=0.01)
+    pace.narrow(1 / 3)
+    assert min(gaps([await taken(pace, chat) for chat in range(1, 5)])) >= 0.03 - RESOLUTION
+
+
 async def test_a_halt_holds_everybody_and_a_shorter_one_does_not_lift_it() -> None:
     pace = Pace(per_chat=0, per_group=0, overall=0)
     waiting = asyncio.get_running_loop().time()

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError  # noqa: A004 - the library's
 
 from bot.errors import ServerError
 from bot.mailbox.server import LONGEST_WAIT
-from bot.redis_link import REPLY_LIMIT, connect
+from bot.redis_connection import REPLY_LIMIT
+from bot.redis_link import connect
 
 
 async def test_where_nobody_answers_one_line_says_so_without_the_password(tmp_path: Path) -> None:
@@ -75,3 +77,13 @@ async def test_a_cancelled_call_leaves_no_reply_behind(redis: Redis) -> None:
         call.cancel()
         await asyncio.wait({call})
         assert await redis.echo("fresh") == "fresh"
+
+
+async def test_a_connection_that_is_closed_under_a_calls_hands_is_a_broken_one(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = redis.connection_pool.make_connection()
+    await connection.connect()
+    monkeypatch.setattr(connection, "check_health", connection.disconnect)  # another closes it while it looks
+    with pytest.raises(ConnectionError, match="closed meanwhile"):
+        await connection.send_command("ECHO", "x")

@@ -32,7 +32,7 @@ async def test_work_that_lost_its_lease_starts_over(redis: Redis, monkeypatch: p
     class Losable:
         """A lease that is lost when the test says so; when a real one is, its own tests tell."""
 
-        def __init__(self, _redis: Redis, _name: str) -> None:
+        def __init__(self, _redis: Redis, _name: str, **_: object) -> None:
             self.lost = asyncio.Event()
             leases.append(self)
 

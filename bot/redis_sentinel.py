@@ -1,0 +1,37 @@
+"""A client to whatever server the sentinels call the master."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from bot.redis_address import RedisAddress
+from bot.redis_connection import OPTIONS, cancellable, patient
+
+_PATIENCE = 2.0  # seconds with a sentinel, before the next is asked
+
+
+def master(address: RedisAddress) -> Redis:
+    """The client, which asks the sentinels at each new connection; closing it closes those to the sentinels too."""
+    options: dict[str, Any] = {**OPTIONS, "retry": patient(), **parse_url(address.server)}
+    secure = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    if options.pop("connection_class", None) is SSLConnection:
+        secure["ssl"] = options["ssl"] = True
+    del options["host"], options["port"]
+    asking = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE, "retry": Retry(NoBackoff(), 0)}
+    asking |= secure | dict(address.sentinel_options)
+    sentinel = Sentinel(address.members, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+
+    class Master(Redis):
+        async def aclose(self, close_connection_pool: bool | None = None) -> None:
+            await super().aclose(close_connection_pool)
+            for each in sentinel.sentinels:
+                await each.aclose()
+
+    redis: Redis = sentinel.master_for(address.service, redis_class=Master, **options)
+    for client in (redis, *sentinel.sentinels):
+        client.connection_pool.connection_class = cancellable(client.connection_pool.connection_class)
+    return redis
