@@ -9,16 +9,16 @@ messages=${1:-2000}
 work=$(mktemp -d)
 export SECRETS=$work/secrets COMPOSE_PROJECT_NAME=malbeot-smoke
 export COMPOSE_FILE=docker-compose.yml:deploy/smoke.yml${SMOKE_WITH:+:$SMOKE_WITH}
-trap 'docker compose down --volumes --timeout 5 >/dev/null 2>&1 || true; rm -r "$work"' EXIT
+trap 'docker compose down --volumes --timeout 5 >/dev/null 2>&1 || true; [ -n "${failed:-}" ] || rm -r "$work"' EXIT
 
 step() { printf '%-58s %6d said %6d sent %5d s\n' "$1" "$(said)" "$(users sent)" $((SECONDS - began)); }
 said() { docker compose exec -T telegram sh -c 'cat /tmp/said.jsonl 2>/dev/null | wc -l'; }
 users() { docker compose exec -T telegram python smoke.py "$@"; }
 # Logs go with their containers, so they are taken down before.
-keep_log() { docker compose logs --no-log-prefix --no-color gateway >>"$work/gateway.log" 2>/dev/null; }
+keep_log() { docker compose logs --no-log-prefix --no-color "$1" >>"$work/$1.log" 2>/dev/null; }
 replace() {
   docker compose stop "$1" 2>/dev/null
-  [ "$1" != gateway ] || keep_log
+  keep_log "$1"
   begin "$1" --force-recreate
 }
 begin() { # SERVICE OPTIONS…
@@ -66,12 +66,12 @@ for service in gateway worker redis; do
 done
 wait $talking
 docker compose stop gateway worker redis 2>/dev/null
-keep_log
+for service in gateway worker redis; do keep_log "$service"; done
 docker compose rm -f gateway worker redis 2>/dev/null >&2
 docker compose up -d --wait --no-build 2>/dev/null
 step 'all taken away, and back with the volume'
 await
-keep_log
+for service in gateway worker redis; do keep_log "$service"; done
 step 'nothing more to say'
-users check 2 <"$work/gateway.log"
+users check 2 <"$work/gateway.log" || { failed=yes; echo "the logs are in $work" >&2; exit 1; }
 docker images --format '{{.Repository}} {{.Size}}' | grep '^malbeot-'
