@@ -37,7 +37,7 @@ from bot.redis_link import connect
 from tests.bot.test_webhook import free_port
 from tests.faults.brittle import NEVER, Fate, ended
 from tests.faults.checker import Asked, Fault, Findings, check, context, marked, numbers
-from tests.faults.kills import GATEWAYS, PATIENCE, SAYINGS, Fleet, Talk, in_memory
+from tests.faults.kills import GATEWAYS, PATIENCE, SAYINGS, WORKERS, Fleet, Talk, in_memory
 from tests.faults.table import Row, row, show
 from tests.telegram_api import SECRET_HEADER, Params, Server, TelegramApi, Update
 
@@ -110,9 +110,9 @@ class Balancer:
         try:
             yield
         finally:
-            await asyncio.gather(*self._late)
             server.should_exit = server.force_exit = True
             await serving
+            await asyncio.gather(*self._late)
             await self._client.aclose()
 
     async def _pass_on(self, request: Request) -> Response:
@@ -219,7 +219,7 @@ async def by_webhook(folder: Path, seed: int, *, chats: int = 40) -> Scene:
     chance = random.Random(seed)
     balancer = Balancer(random.Random(chance.random()))
     hook = {"webhook_url": balancer.url, "webhook_secret": SECRET}
-    async with Repeating(random.Random(chance.random())) as telegram, balancer.standing():
+    async with balancer.standing(), Repeating(random.Random(chance.random())) as telegram:
         fleet, users = _cast(telegram, folder, chance, hook)
         async with fleet.running(gateways=0):
             for listen in balancer.gateways:
@@ -246,6 +246,8 @@ def _cast(telegram: TelegramApi, folder: Path, chance: random.Random, hook: dict
 
 
 async def _live(telegram: Repeating, fleet: Fleet, users: Users, chats: int) -> None:
+    for place in range(GATEWAYS + WORKERS):
+        await fleet.ready(place)
     everybody = range(1000, 1000 + chats)
     await asyncio.gather(*map(users.live, everybody))
     await _see_that_marks_last(fleet.url)
