@@ -8,7 +8,7 @@ KEEP_MEMORY := glibc.malloc.hugetlb=1:glibc.malloc.trim_threshold=17179869184:gl
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check train load lock clean
+.PHONY: help run test lint check train load sbom lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,12 @@ train: export GLIBC_TUNABLES ?= $(KEEP_MEMORY)
 train: $(VENV)/training.stamp ## train a checkpoint of your own into runs/latest
 	@exec $(BIN)/python -m training train --out runs/latest \
 		$(if $(PUBLIC),--public $(PUBLIC)) $(if $(TEXT),--text $(TEXT))
+
+sbom: $(VENV)/dev.stamp ## list what each image is made of, with hashes (CycloneDX), into dist
+	@mkdir -p dist
+	@for image in gateway worker training; do \
+		$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate \
+			-o dist/sbom-$$image.json $(LOCKS)/$$image.txt || exit 1; echo dist/sbom-$$image.json; done
 
 lock: ## resolve the dependencies anew (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }

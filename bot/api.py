@@ -4,16 +4,17 @@ import json
 import os
 import random
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from telegram import Bot
-from telegram.error import RetryAfter, TelegramError
+from telegram import Bot, ReplyParameters
+from telegram.error import NetworkError, RetryAfter, TelegramError
 from telegram.request import HTTPXRequest
 
-from bot.update import Json, is_id
+from bot.update import Json, Me, is_id
 
 _ALLOWED = ["message"]  # the only kind of update that is ever answered
+_LONGEST_RETRY = 2**31  # seconds; the library cannot express any number
 
 log = structlog.get_logger()
 
@@ -21,9 +22,10 @@ log = structlog.get_logger()
 class BotApi(Bot):
     """python-telegram-bot's Bot, made fit for a receiver that must not stop.
 
-    `receive` hands updates out as plain JSON, where `get_updates` fails as a whole over one that it can't parse.
-    Don't call `initialize`: it puts the token into its exception. Errors are `telegram.error`'s, and so may quote
-    what a server sent: log their class, never their text.
+    `receive` hands updates out as plain JSON, where `get_updates` fails as a whole over one that it can't parse; `send`
+    and `identify` look at no more of an answer than they need, where the library fails over what it does not know, with
+    errors of every kind. Don't call `initialize`: it puts the token into its exception. Errors are `telegram.error`'s,
+    and so may quote what a server sent: log their class, never their text.
     """
 
     __slots__ = ("_pools",)
@@ -62,6 +64,20 @@ class BotApi(Bot):
                 raise TelegramError("Invalid server response")  # it would come again at once
         return updates
 
+    async def send(self, chat: int, text: str, *, quote: int | None = None) -> None:
+        """Send a text, in answer to the message `quote`, if there still is one."""
+        data: dict[str, Any] = {"chat_id": chat, "text": text}
+        if quote is not None:
+            data["reply_parameters"] = ReplyParameters(quote, allow_sending_without_reply=True)
+        await self._post("sendMessage", data)
+
+    async def identify(self) -> Me:
+        """Whose token it is."""
+        match await self._post("getMe"):
+            case {"id": bot, "username": str(name)} if is_id(bot):
+                return Me(bot, name)
+        raise TelegramError("Invalid server response")
+
     async def register_webhook(self, url: str, secret: str) -> None:
         await self.set_webhook(url, secret_token=secret, allowed_updates=_ALLOWED)
 
@@ -71,18 +87,35 @@ class BotApi(Bot):
 
 
 class _Request(HTTPXRequest):
-    """HTTPXRequest that keeps what it can't parse, which may hold users' words, out of the log."""
+    """HTTPXRequest that takes for Telegram's answer only what can be one.
 
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+    A proxy, a firewall or a server that starts says 400, 403 or 404 as well, in HTML: nothing follows from that for a
+    chat or the token. What can't be parsed, and may hold users' words, the library would log: it never sees it.
+    """
+
+    async def do_request(self, *arguments: Any, **options: Any) -> tuple[int, bytes]:  # noqa: ANN401
+        code, payload = await super().do_request(*arguments, **options)
         try:
-            answer = json.loads(payload)
+            answer = json.loads(payload.decode())
         except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
             answer = None
         match answer:
-            case {"ok": True, "result": _} | {"ok": False}:
-                return cast("dict[str, Any]", answer)
-        raise TelegramError("Invalid server response")
+            case {"ok": True, "result": _} if 200 <= code < 300:
+                return code, payload
+            case {"ok": False} if code >= 400 and _is_error(answer):
+                return code, payload
+        raise NetworkError("Invalid server response")
+
+
+def _is_error(answer: dict[str, Any]) -> bool:
+    match answer.get("parameters", {}):
+        case {"retry_after": seconds}:
+            return type(seconds) is int and 0 <= seconds <= _LONGEST_RETRY
+        case {"migrate_to_chat_id": chat}:
+            return is_id(chat)
+        case dict():
+            return isinstance(answer.get("description", ""), str)
+    return False
 
 
 def backoff(tries: int, *, most: float = 30.0) -> float:

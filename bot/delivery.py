@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
-from telegram import ReplyParameters
 from telegram.error import BadRequest, ChatMigrated, Forbidden, InvalidToken, RetryAfter, TelegramError
 
 from bot.address import Address
@@ -20,8 +19,10 @@ from bot.pace import Pace
 
 CHANNEL = "telegram"
 MAX_UNITS = 4096  # UTF-16 units in a message
+MOST_UNNOTED = 10  # messages sent, and not noted yet, beyond which no other is sent
 _IN_HAND = 1000  # deliveries taken from the outbox at a time
 _READ_WAIT = 5.0  # seconds
+_REDIS_PAUSE = 5.0  # seconds at most between tries; Redis is our own, and users wait
 _LOST_PAUSE = 0.1  # seconds
 
 log = structlog.get_logger()
@@ -33,8 +34,9 @@ class Sender:
 
     A reply leaves the outbox after it was sent, or once it is plain that it never can be: the user blocked the bot,
     the chat is gone. Whatever passes (the network, Telegram's own faults, "retry after") is waited out.
-    A message goes out twice only where its being sent could not be noted: the gateway died in between, or Telegram's
-    answer was lost. One sender at a time, each with an Outbox of its own.
+    A message goes out twice only where its being sent could not be noted: the gateway died in between, Telegram's
+    answer was lost, or Redis was out of reach until another sender took over. Where noting stalls, so does sending: few
+    messages come into that danger. One sender at a time, each with an Outbox of its own.
 
     `unnoted` is handed from a process's sender to its next: what was sent while Redis was away for longer than the
     lease is good for, so that it still stands in the outbox. While `held` says no, nothing is sent: the lease has run
@@ -59,6 +61,9 @@ class Sender:
         self._held = held
         self._waiting: dict[Address, deque[Delivery]] = {}
         self._room = asyncio.Semaphore(_IN_HAND)
+        self._noting = 0
+        self._keeping_up = asyncio.Event()
+        self._keeping_up.set()
         self._stopping = False
 
     async def run(self) -> None:
@@ -85,7 +90,7 @@ class Sender:
                 return await self._outbox.read(CHANNEL, wait=_READ_WAIT)
             except RedisError as error:
                 log.warning("outbox_unreadable", error=type(error).__name__)
-                await asyncio.sleep(backoff(tries))
+                await asyncio.sleep(backoff(tries, most=_REDIS_PAUSE))
         raise AssertionError("unreachable")
 
     async def _serve(self, address: Address) -> None:
@@ -114,7 +119,7 @@ class Sender:
     async def _send(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> int:
         """Send one part, however often it takes. Returns the chat's id, which may have changed."""
         for tries in count(1):
-            await self._pace.turn(chat)
+            await self._turn(chat)
             while not self._held():  # noqa: ASYNC110 - who gave us the lease will cancel us
                 await asyncio.sleep(_LOST_PAUSE)
             try:
@@ -132,27 +137,46 @@ class Sender:
                 await asyncio.sleep(backoff(tries))
         raise AssertionError("unreachable")
 
+    async def _turn(self, chat: int) -> None:
+        await self._pace.turn(chat)
+        while not self._keeping_up.is_set():
+            await self._keeping_up.wait()
+            await self._pace.turn(chat)  # all who waited may not go at once
+
     async def _call(self, delivery: Delivery, chat: int, part: str, *, last: bool) -> None:
-        quote = ReplyParameters(delivery.reply_to, allow_sending_without_reply=True) if delivery.reply_to else None
-        await self._api.send_message(chat, part, reply_parameters=quote)
+        await self._api.send(chat, part, quote=delivery.reply_to)
         self._typing.stop(chat)
         if last:
             await self._note(delivery, "delivered", seconds=round(time.time() - delivery.committed_at, 3))
 
     async def _note(self, delivery: Delivery, outcome: str, **about: object) -> None:
         """Take the delivery out of the outbox: until this is done the next sender would send it again."""
+        self._noting += 1
+        if self._noting >= MOST_UNNOTED:
+            self._keeping_up.clear()
+        try:
+            noted = await self._ack(delivery)
+        finally:
+            self._noting -= 1
+            if self._noting < MOST_UNNOTED:
+                self._keeping_up.set()
+        if noted:
+            log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
+
+    async def _ack(self, delivery: Delivery) -> bool:
+        """However often it takes; False if it is left to this process's next sender."""
         for tries in count(1):
             try:
                 await self._outbox.ack(CHANNEL, delivery)
                 self._unnoted.discard(delivery.id)
-                break
+                return True
             except RedisError as error:
                 log.warning("outbox_unwritable", origins=delivery.origins, error=type(error).__name__)
                 if self._stopping:
                     self._unnoted.add(delivery.id)
-                    return
-                await asyncio.sleep(backoff(tries, most=5))
-        log.info(outcome, origins=delivery.origins, chat=delivery.address, kind=delivery.kind, **about)
+                    return False
+                await asyncio.sleep(backoff(tries, most=_REDIS_PAUSE))
+        raise AssertionError("unreachable")
 
 
 def split(text: str) -> Iterator[str]:

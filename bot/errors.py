@@ -13,6 +13,18 @@ class SettingsError(BotError):
     exit_code = 2
 
 
+class NewerFormatError(BotError):
+    """What stands in Redis was written by a later release, in a way that this one does not know."""
+
+    exit_code = 2
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__(
+            f"what waits in Redis was written by a newer release of malbeot (format {found}, this one reads up to "
+            f"{known}): start that release again; nothing was lost"
+        )
+
+
 class ServerError(BotError):
     """Redis cannot be started, or not be reached."""
 

@@ -14,7 +14,7 @@ from bot import texts
 from bot.api import BotApi, backoff, retry_after
 from bot.chat_action import Typing
 from bot.delivery import CHANNEL, Sender
-from bot.errors import SettingsError
+from bot.errors import BotError, SettingsError
 from bot.intake import Intake
 from bot.loss import tell_of_losses
 from bot.mailbox import Lease, Mailbox, Outbox
@@ -22,7 +22,6 @@ from bot.pace import Pace
 from bot.receiver import poll
 from bot.settings import Settings
 from bot.standby import while_holding
-from bot.update import Me
 from bot.webhook import serve, webhook_app
 
 log = structlog.get_logger()
@@ -32,13 +31,14 @@ T = TypeVar("T")
 async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> None:
     """Receive and deliver until `stop` is set; then see through what is on its way and return.
 
-    Raises SettingsError, one line for the operator, when Telegram refuses the token or the webhook.
+    Raises one line for the operator: SettingsError when Telegram refuses the token or the webhook, NewerFormatError
+    when what is to be delivered is not for this release.
     """
     if settings.telegram_token is None:
         raise SettingsError("MALBEOT_TELEGRAM_TOKEN: must be set; BotFather gives you one")
     token = settings.telegram_token.get_secret_value()
     api = BotApi(token, settings.telegram_api_url)
-    fault: SettingsError | None = None
+    fault: BotError | None = None
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_until(stop))
@@ -47,7 +47,7 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
         log.info("gateway_stopped")
     except* InvalidToken:
         fault = SettingsError("MALBEOT_TELEGRAM_TOKEN: Telegram does not know it; nothing that waits was lost")
-    except* SettingsError as errors:
+    except* BotError as errors:
         fault = _innermost(errors)
     finally:
         await api.close_connections()
@@ -56,8 +56,7 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
 
 
 async def _run(settings: Settings, redis: Redis, api: BotApi) -> None:
-    user = await _persist(api.get_me)
-    me = Me(user.id, user.username or "")
+    me = await _persist(api.identify)
     pace = Pace()
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
         intake = Intake(me, redis, settings, typing)
@@ -85,26 +84,28 @@ async def _poll(api: BotApi, intake: Intake) -> None:
 
 async def _show_commands(api: BotApi) -> None:
     try:
-        await _persist(lambda: api.set_my_commands(list(texts.COMMANDS.items())), refusals=(BadRequest,))
+        await _persist(lambda: api.set_my_commands(list(texts.COMMANDS.items())), BadRequest)
     except BadRequest:
         log.warning("commands_refused")  # they work all the same; only the menu lacks them
 
 
 async def _register_webhook(api: BotApi, url: str, secret: str) -> None:
     try:
-        await _persist(lambda: api.register_webhook(url, secret), refusals=(BadRequest,))
+        await _persist(lambda: api.register_webhook(url, secret), BadRequest)
     except BadRequest:
         raise SettingsError(
             "MALBEOT_WEBHOOK_URL: Telegram refuses it; it must be https, on port 443, 80, 88 or 8443, and resolvable"
         ) from None
 
 
-async def _persist(call: Callable[[], Awaitable[T]], *, refusals: tuple[type[TelegramError], ...] = ()) -> T:
+async def _persist(call: Callable[[], Awaitable[T]], *refusals: type[TelegramError]) -> T:
     """Call until Telegram answers. `refusals` are raised, as is InvalidToken: whatever else goes wrong will pass."""
     for tries in count(1):
         try:
             return await call()
-        except (InvalidToken, *refusals):
+        except InvalidToken:
+            raise
+        except refusals:
             raise
         except RetryAfter as error:
             await asyncio.sleep(retry_after(error))
@@ -123,7 +124,7 @@ async def _until(stop: asyncio.Event) -> NoReturn:
     raise _StopError
 
 
-def _innermost(errors: ExceptionGroup[SettingsError]) -> SettingsError:
+def _innermost(errors: ExceptionGroup[BotError]) -> BotError:
     first = errors.exceptions[0]
     return _innermost(first) if isinstance(first, ExceptionGroup) else first
 

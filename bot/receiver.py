@@ -16,6 +16,7 @@ from bot.update import Json
 
 _WAIT = 30  # seconds that Telegram holds a call open while nothing happens
 _CONFLICT_PAUSE = 15.0  # seconds; each try of ours throws the other poller out
+_REDIS_PAUSE = 5.0  # seconds at most; Redis is our own, and users wait
 
 log = structlog.get_logger()
 
@@ -60,4 +61,6 @@ def _pause(error: TelegramError | RedisError, failures: int) -> float:
             return retry_after(error)
         case Conflict():
             return _CONFLICT_PAUSE
+        case RedisError():
+            return backoff(failures, most=_REDIS_PAUSE)
     return backoff(failures)

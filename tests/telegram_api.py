@@ -97,6 +97,11 @@ class TelegramApi:
         self.token = token
         self.updates: list[Update] = []  # not confirmed yet
         self.sent: list[Sent] = []
+        self.unheard: set[int] = set()  # ids of messages that arrived while their sender was told of a failure
+        self.mood: Callable[[str], Failure | None] = lambda _: (
+            None
+        )  # what calls of a method get that none was ordered for
+        self.failed = 0  # calls that were let fail
         self.calls: list[Call] = []
         self.pushes: list[int] = []  # status of each webhook push; 0 where there was no answer
         self.commands: list[dict[str, str]] = []
@@ -219,8 +224,11 @@ class TelegramApi:
             # As Telegram writes it: in ASCII, which can spell half a surrogate pair.
             content = json.dumps({"ok": True, "result": await handler(params)})
             return Response(content, media_type="application/json")
+        self.failed += 1
         if failure.performed:
-            await handler(params)
+            result = await handler(params)
+            if method == "sendMessage":
+                self.unheard.add(result["message_id"])
         return _failed(failure)
 
     def _take_failure(self, method: str, params: Params) -> Failure | None:
@@ -230,7 +238,7 @@ class TelegramApi:
                 if failure.times == 0:
                     self._failures.remove(failure)
                 return failure
-        return None
+        return self.mood(method)
 
     def _methods(self) -> dict[str, Callable[[Params], Any]]:
         return {

@@ -1,16 +1,31 @@
-"""How letters are written in Redis: JSON, by field name, so that a later release may add fields."""
+"""How letters are written in Redis: JSON, by field name, with the number of the format.
+
+A later release may add fields, and reads what earlier ones wrote. When it writes what an earlier one would
+misunderstand, it raises FORMAT: then the earlier one refuses, wherever the two run beside each other.
+"""
 
 import json
 from dataclasses import asdict
 from typing import Any
 
 from bot.address import Address
+from bot.errors import NewerFormatError
 from bot.mailbox.letters import DeadLetter, Delivery, Exchange, Message, Reply
 
+FORMAT = 1
 
-def _dump(value: Any) -> str:  # noqa: ANN401
+
+def _dump(fields: dict[str, Any]) -> str:
     # Without ASCII escapes: they would double the size of Korean.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(fields | {"format": FORMAT}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _load(text: str) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(text)
+    written = fields.get("format", 1)  # the first releases did not say
+    if written > FORMAT:
+        raise NewerFormatError(written, FORMAT)
+    return fields
 
 
 def write_message(message: Message) -> str:
@@ -18,7 +33,7 @@ def write_message(message: Message) -> str:
 
 
 def read_message(text: str) -> Message:
-    return _message(json.loads(text))
+    return _message(_load(text))
 
 
 def _message(fields: dict[str, Any]) -> Message:
@@ -30,7 +45,7 @@ def write_exchange(exchange: Exchange) -> str:
 
 
 def read_exchange(text: str) -> Exchange:
-    fields = json.loads(text)
+    fields = _load(text)
     return Exchange(fields["user"], fields["bot"], fields.get("kind", "model"))  # none before crises were told apart
 
 
@@ -47,7 +62,7 @@ def write_reply(reply: Reply, messages: tuple[Message, ...], committed_at: float
 
 
 def read_delivery(entry: str, fields: dict[str, str]) -> Delivery:
-    reply = json.loads(fields["reply"])
+    reply = _load(fields["reply"])
     return Delivery(
         id=entry,
         address=Address.parse(fields["address"]),
@@ -71,7 +86,7 @@ def write_dead_letter(messages: tuple[Message, ...], reason: str, tries: int, bu
 
 
 def read_dead_letter(entry: str, fields: dict[str, str]) -> DeadLetter:
-    letter = json.loads(fields["letter"])
+    letter = _load(fields["letter"])
     return DeadLetter(
         id=entry,
         address=Address.parse(fields["address"]),

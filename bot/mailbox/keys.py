@@ -24,7 +24,10 @@ class Keys:
         return f"{self._prefix}mail:{address}"
 
     def chat(self, address: Address) -> str:
-        """Hash: the entry at which the chat stands in `ready`, and the tries begun. Exists while there is mail."""
+        """Hash: the entry at which the chat stands in `ready`, the tries begun, and the last call that began one.
+
+        Exists while there is mail.
+        """
         return f"{self._prefix}chat:{address}"
 
     def history(self, address: Address) -> str:
@@ -44,7 +47,10 @@ class Keys:
         return f"{self._prefix}told:{channel}/{update_id}"
 
     def bucket(self, name: str, owner: Address) -> str:
-        """Number: when the bucket will be full again, in milliseconds since the epoch. Exists until then."""
+        """Text: when the bucket will be full again, in milliseconds since the epoch, and the update that paid last.
+
+        Exists until then.
+        """
         return f"{self._prefix}bucket:{name}:{pseudonym(owner, b'')}"
 
     def hush(self, topic: str, party: Address) -> str:

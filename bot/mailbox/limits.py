@@ -40,7 +40,8 @@ class Limits:
     async def spend(self, address: Address, message: Message, buckets: Sequence[Bucket]) -> Passed:
         """Take a token out of each bucket, or none where one is empty.
 
-        An update that was accepted or obeyed before, and is brought again, passes without paying.
+        An update that was accepted or obeyed before, and is brought again, passes without paying; so does one that just
+        paid: the answer may have been lost.
         """
         keys, channel = self._keys, address.channel
         outcome = await run_script(
@@ -51,6 +52,11 @@ class Limits:
                 keys.seen(channel, message.update_id),
                 *(keys.bucket(bucket.name, bucket.owner) for bucket in buckets),
             ],
-            [value for bucket in buckets for value in (bucket.size, max(1, round(1000 * bucket.period / bucket.size)))],
+            [message.update_id, *(value for bucket in buckets for value in (bucket.size, _token(bucket)))],
         )
         return Passed(outcome)
+
+
+def _token(bucket: Bucket) -> int:
+    """Milliseconds for one."""
+    return max(1, round(1000 * bucket.period / bucket.size))

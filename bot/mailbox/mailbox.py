@@ -9,6 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from bot.address import Address
+from bot.errors import NewerFormatError
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys
 from bot.mailbox.letters import Accepted, Exchange, Message, Reply, Turn, Worker
@@ -85,6 +86,7 @@ class Mailbox:
 
         Either up to `limit` turns, or a single one whose claim had not been renewed in time: whatever ended its
         worker may be its own text, so it shares its next try with nobody. A turn takes ALL the mail of its chat.
+        NewerFormatError: what was claimed is not for this release; it was handed back.
         """
         expired = await self._with_group("takeover", [self._keys.ready], [consumer, round(self._claim_ttl * 1000)])
         if expired:
@@ -98,19 +100,24 @@ class Mailbox:
         keys = [self._keys.ready]
         for _, address in claims:
             keys += [self._keys.mail(address), self._keys.chat(address), self._keys.history(address)]
-        taken = await self._with_group("take", keys, [consumer, *(entry for entry, _ in claims)])
-        return [
-            Turn(
-                address=address,
-                entry=entry,
-                messages=tuple(map(codec.read_message, content[1])),
-                # More may be stored than is kept now: the operator has lowered the limit since.
-                history=tuple(map(codec.read_exchange, content[2][-self._history_exchanges or len(content[2]) :])),
-                tries=content[0],
-            )
-            for (entry, address), content in zip(claims, taken, strict=True)
-            if content
-        ]
+        taken = await self._with_group("take", keys, [consumer, token_hex(8), *(entry for entry, _ in claims)])
+        held = [(*claim, content) for claim, content in zip(claims, taken, strict=True) if content]
+        try:
+            return [
+                Turn(
+                    address=address,
+                    entry=entry,
+                    messages=tuple(map(codec.read_message, content[1])),
+                    # More may be stored than is kept now: the operator has lowered the limit since.
+                    history=tuple(map(codec.read_exchange, content[2][-self._history_exchanges or len(content[2]) :])),
+                    tries=content[0],
+                )
+                for entry, address, content in held
+            ]
+        except NewerFormatError:
+            for entry, address, content in held:
+                await self._hand_back(consumer, entry, content[0], address)
+            raise
 
     async def renew(self, consumer: str, turns: Collection[Turn]) -> set[Turn]:
         """Hold the claims for another `claim_ttl`; returns those still held. The others are lost: drop their work."""
@@ -169,10 +176,11 @@ class Mailbox:
 
     async def release(self, consumer: str, turn: Turn) -> None:
         """Hand a turn back unworked; it does not count as a try. Without effect if the claim was lost."""
+        await self._hand_back(consumer, turn.entry, turn.tries, turn.address)
+
+    async def _hand_back(self, consumer: str, entry: str, tries: int, address: Address) -> None:
         await self._with_group(
-            "release",
-            [self._keys.ready, self._keys.chat(turn.address)],
-            [consumer, turn.entry, turn.tries, str(turn.address)],
+            "release", [self._keys.ready, self._keys.chat(address)], [consumer, entry, tries, str(address)]
         )
 
     async def reset(self, address: Address, *, update_id: int | str | None = None) -> int:

@@ -63,10 +63,54 @@ async def test_each_fault_has_its_error(
         await api.receive(offset=0, wait=0)
 
 
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 409, 429, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><h1>Forbidden</h1></html>",
+        b'{"ok": fal',
+        b'{"ok": true}',
+        b'{"ok": false, "description": 5}',
+        b'{"ok": false, "parameters": []}',
+        b'{"ok": false, "parameters": {"retry_after": "soon"}}',
+        b'{"ok": false, "parameters": {"retry_after": 1e300}}',
+        b'{"ok": false, "parameters": {"migrate_to_chat_id": [7]}}',
+    ],
+)
+async def test_what_is_no_answer_of_telegrams_condemns_neither_chat_nor_token(
+    telegram: TelegramApi, api: BotApi, status: int, body: bytes
+) -> None:
+    """As a proxy, a firewall or half a server says it."""
+    telegram.fail("sendMessage", status=status, body=body)
+    with pytest.raises(NetworkError) as caught:
+        await api.send(7, "안녕")
+    assert type(caught.value) is NetworkError  # of which BadRequest is a kind
+
+
+async def test_a_refusal_under_a_status_of_success_is_an_error(telegram: TelegramApi, api: BotApi) -> None:
+    telegram.fail("sendMessage", status=200, body=b'{"ok": false, "description": "Internal Server Error"}')
+    with pytest.raises(NetworkError):
+        await api.send(7, "안녕")
+
+
+@pytest.mark.parametrize("result", ["{}", "17", '"sent"', "null", '{"message_id": "x", "chat": 5}'])
+async def test_a_message_was_sent_whatever_telegram_says_of_it(telegram: TelegramApi, api: BotApi, result: str) -> None:
+    telegram.fail("sendMessage", status=200, body=f'{{"ok": true, "result": {result}}}'.encode())
+    await api.send(7, "안녕")
+
+
+async def test_an_account_that_cannot_be_read_is_an_error_like_any_other(telegram: TelegramApi, api: BotApi) -> None:
+    telegram.fail("getMe", status=200, body=b'{"ok": true, "result": {"id": "me"}}')
+    with pytest.raises(TelegramError):
+        await api.identify()
+    assert (await api.identify()).username == "malbeot_bot"
+
+
 async def test_retry_after_is_read_without_a_warning(telegram: TelegramApi, api: BotApi) -> None:
     telegram.fail("sendMessage", status=429, parameters={"retry_after": 7})
     with pytest.raises(RetryAfter) as caught:
-        await api.send_message(7, "안녕")
+        await api.send(7, "안녕")
     assert retry_after(caught.value) == 7.0
 
 

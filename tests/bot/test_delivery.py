@@ -13,7 +13,7 @@ from telegram.error import InvalidToken
 from bot.address import Address
 from bot.api import BotApi
 from bot.chat_action import Typing
-from bot.delivery import CHANNEL, MAX_UNITS, Sender, split
+from bot.delivery import CHANNEL, MAX_UNITS, MOST_UNNOTED, Sender, split
 from bot.mailbox import Message, Outbox, Reply
 from bot.pace import Pace
 from tests.telegram_api import TelegramApi
@@ -177,6 +177,26 @@ async def test_what_was_sent_while_redis_could_not_note_it_is_not_sent_again(
         await telegram.until(lambda: "또 봐요" in telegram.texts(7))
     assert telegram.texts(7) == ["안녕하세요", "또 봐요"]
     assert (await left(redis), unnoted) == ([], set())
+
+
+async def test_while_nothing_can_be_noted_few_are_sent_that_another_would_send_again(
+    telegram: TelegramApi, api: BotApi, redis: Redis, post: Post
+) -> None:
+    chats = range(1, 5 * MOST_UNNOTED)
+    for chat in chats:
+        await post(chat, "안녕하세요")
+    await redis.execute_command("ACL", "SETUSER", "default", "-xdel")
+    try:
+        async with sending(api, redis, Pace(overall=0.03)):
+            await telegram.until(lambda: len(telegram.sent) >= MOST_UNNOTED)
+            with contextlib.suppress(AssertionError):
+                await telegram.until(lambda: len(telegram.sent) >= 2 * MOST_UNNOTED, timeout=3)
+            assert len(telegram.sent) < 2 * MOST_UNNOTED  # some were on their way already
+            await redis.execute_command("ACL", "SETUSER", "default", "+xdel")
+            await telegram.until(lambda: len(telegram.sent) == len(chats), timeout=60)
+    finally:
+        await redis.execute_command("ACL", "SETUSER", "default", "+xdel")
+    assert all(len(telegram.texts(chat)) == 1 for chat in chats)
 
 
 async def test_nothing_is_sent_once_another_may_send(

@@ -27,6 +27,20 @@ async def test_one_holds_it_and_the_others_stand_by(redis: Redis) -> None:
     await other.release()
 
 
+async def test_on_a_full_server_it_is_taken_and_renewed_so_that_the_outbox_can_be_drained(redis: Redis) -> None:
+    await redis.config_set("maxmemory", 1)
+    try:
+        holder = lease(redis, ttl=1.5)
+        assert await holder.try_acquire()
+        await redis.pexpire(KEY, 1000)
+        async with asyncio.timeout(5):
+            while await redis.pttl(KEY) <= 1000:  # noqa: ASYNC110 - what is waited for happens in the server
+                await asyncio.sleep(0.01)
+        await holder.release()
+    finally:
+        await redis.config_set("maxmemory", 0)
+
+
 async def test_it_is_renewed_as_long_as_it_is_held(redis: Redis) -> None:
     holder = lease(redis, ttl=1.5)
     await holder.acquire()

@@ -32,7 +32,8 @@ async def pass_by(redis: Redis, seconds: float) -> None:
         if rest <= 0:
             await redis.delete(key)
         else:
-            await redis.set(key, round(float(await redis.get(key)) - 1000 * seconds), px=rest)
+            full_at, update = (await redis.get(key)).split()
+            await redis.set(key, f"{float(full_at) - 1000 * seconds:.0f} {update}", px=rest)
 
 
 async def test_a_full_bucket_lets_a_burst_through_and_no_more(redis: Redis) -> None:
@@ -55,6 +56,12 @@ async def test_of_two_buckets_both_pay_or_neither(redis: Redis) -> None:
     assert await spend(redis, 3, GROUPS, HERS) is Passed.LIMITED, "the group's is empty"
     assert await spend(redis, 4, HERS) is Passed.PASSED, "hers has kept its last token"
     assert await spend(redis, 5, HERS) is Passed.LIMITED
+
+
+async def test_a_call_that_is_repeated_since_its_answer_was_lost_pays_once(redis: Redis) -> None:
+    for number in (1, 2, 3):
+        assert [await spend(redis, number, HERS) for _ in range(5)] == [Passed.PASSED] * 5
+    assert await spend(redis, 4, HERS) is Passed.LIMITED
 
 
 async def test_an_update_that_took_effect_pays_no_second_time(redis: Redis) -> None:

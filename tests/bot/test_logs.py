@@ -202,12 +202,12 @@ async def test_at_debug_over_real_http_and_redis_nothing_private_is_shown(stream
         bot = BotApi(TOKEN, api.url)
         api.say(CHAT, WORDS)
         await bot.receive(offset=0, wait=1)
-        await bot.get_me()
-        await bot.send_message(CHAT, WORDS)
+        await bot.identify()
+        await bot.send(CHAT, WORDS)
         for status in (400, 403, 500):
             api.fail("sendMessage", status=status)
             try:
-                await bot.send_message(CHAT, WORDS)
+                await bot.send(CHAT, WORDS)
             except Exception:
                 log.exception("send_failed", chat=Address("telegram", str(CHAT)))
         await bot.close_connections()

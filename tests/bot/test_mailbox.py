@@ -3,14 +3,17 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
+from pathlib import Path
 from time import time
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import ConnectionError as RedisDownError, OutOfMemoryError
 
 from bot.address import Address
 from bot.mailbox import Accepted, Exchange, Mailbox, Message, Outbox, Reply, Turn, codec
+from bot.redis_link import connect
+from tests.faults.wire import Harm, Wire
 
 YUNA = Address("telegram", "1001")
 MINHO = Address("telegram", "1002")
@@ -134,6 +137,19 @@ async def test_a_turn_takes_all_that_was_said(mailbox: Mailbox) -> None:
     turn = await claim_one(mailbox)
     assert turn.text == "있잖아\n나 오늘\n면허 땄어!"
     assert turn.origins == ("0", "1", "2")
+
+
+async def test_a_claim_whose_answer_is_lost_again_and_again_is_one_try(
+    redis_url: str, mailbox: Mailbox, hasty: Mailbox
+) -> None:
+    await mailbox.accept(YUNA, said(1, "여보세요" * 500))
+    async with Wire(Path(redis_url.removeprefix("unix://"))) as wire:
+        far = await connect(f"redis://127.0.0.1:{wire.port}/0")
+        async with wire.hurt(Harm("cut_answer", 2000)):  # bytes: the claim itself is heard of, the messages are not
+            with pytest.raises(RedisDownError):
+                await Mailbox(far).claim("w1", limit=1, wait=0)
+        await far.aclose()
+    assert (await claim_one(hasty, "w2")).tries == 2
 
 
 async def test_what_is_said_during_a_decode_becomes_the_next_turn(redis: Redis, mailbox: Mailbox) -> None:

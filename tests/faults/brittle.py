@@ -1,11 +1,12 @@
 """The service's own processes, made to die where their fate says.
 
 They are started by their own command line, from a server that has imported everything and forks (`multiprocessing`'s):
-a new one is there at once, so that hundreds can be killed in minutes. Three things differ from the service:
+a new one is there at once, so that hundreds can be killed in minutes. Four things differ from the service:
 
 - the engine says the numbers of what it is asked (see `checker`), and takes some milliseconds for it;
 - an apology carries the numbers too, so that it can be followed back;
-- a lease is good for LEASE seconds, if nothing else is said, so that a killed gateway is followed as soon.
+- a lease is good for LEASE seconds, if nothing else is said, so that a killed gateway is followed as soon; and Telegram
+  is asked to answer within POLL seconds, so that an answer that will never come is not waited for much longer.
 """
 
 import asyncio
@@ -31,10 +32,12 @@ import bot.standby
 import bot.worker
 from bot.__main__ import main
 from bot.mailbox import Lease, Mailbox, Outbox, Reply, Turn
+from bot.receiver import poll
 from model.engine import EngineReply
 from tests.faults.checker import CONTEXT, numbers
 
 LEASE = 4.0  # seconds
+POLL = 3  # seconds
 POISON = "독"  # a message with this word ends whoever decodes it
 MIRE = "늪"  # one with this word is decoded for ever
 SLOW = "천천히"  # and one with this for SLOW_SECONDS
@@ -163,6 +166,7 @@ def _watch(fate: Fate) -> Callable[[str], None]:
 def _set_in(passes: Callable[[str], None]) -> None:
     bot.worker.load_engine = lambda *_: Echo(passes)
     bot.worker.apology_reply = _numbered_apology
+    bot.gateway.poll = functools.partial(poll, wait=POLL)
     for owner, method, before, after in (
         (Mailbox, "claim", "", "claimed"),
         (Mailbox, "commit", "decoded", "committed"),

@@ -118,17 +118,17 @@ class Fleet:
             await asyncio.gather(*self._keepers, return_exceptions=True)
             await self.stop_server()
 
-    def add(self, role: str, **settings: str) -> None:
-        """One process more, with settings of its own."""
+    def add(self, role: str, name: str = "", **settings: str) -> None:
+        """One process more; its logs begin with its role and name, and the settings are its own."""
         place, chance = len(self._keepers), random.Random(self.chance.random())
-        self._keepers.append(asyncio.create_task(self.keep(place, role, chance, settings)))
+        self._keepers.append(asyncio.create_task(self.keep(place, role, chance, name, settings)))
 
-    async def keep(self, place: int, role: str, chance: random.Random, settings: dict[str, str]) -> None:
+    async def keep(self, place: int, role: str, chance: random.Random, name: str, settings: dict[str, str]) -> None:
         """One process after the other, until cancelled; the last is then told to stop."""
         points = GATEWAY_POINTS if role == "gateway" else WORKER_POINTS
         while True:
             fate = drawn(chance, points, self.reach) if self.reach else NEVER
-            log = self.folder / f"{role}-{next(self._lives)}.log"
+            log = self.folder / f"{role}{name}-{next(self._lives)}.log"
             process = await self.start(role, fate, log, **settings)
             life = self.alive[place] = Life(role, log, process)
             try:

@@ -37,7 +37,8 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def _stage(folder: Path, **settings: str) -> AsyncIterator[tuple[Fleet, Talk]]:
+async def stage(folder: Path, **settings: str) -> AsyncIterator[tuple[Fleet, Talk]]:
+    """Telegram, processes to be started and users, for one scene."""
     async with TelegramApi() as telegram:
         fleet = Fleet(telegram, folder, settings=settings)
         yield fleet, Talk(telegram, fleet.chance)
@@ -45,18 +46,18 @@ async def _stage(folder: Path, **settings: str) -> AsyncIterator[tuple[Fleet, Ta
 
 async def stalled(folder: Path, point: str = "decoded") -> Scene:
     """A worker is stopped with a turn in its hands, and wakes up when another has answered it."""
-    async with _stage(folder) as (fleet, talk):
+    async with stage(folder) as (fleet, talk):
         await fleet.start_server()
         log = folder / "stalled.log"
         gateway = await fleet.start("gateway", NEVER, folder / "gateway.log")
         sleeper = await fleet.start("worker", Fate(point, 1, signal.SIGSTOP), log)
         talk.say(YUNA, "안녕")
-        await _until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_STOPPED)
+        await until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_STOPPED)
         other = await fleet.start("worker", NEVER, folder / "other.log")
         await talk.until_answered()
         assert sleeper.pid
         psutil.Process(sleeper.pid).resume()
-        await _until(lambda: "claim_lost" in log.read_text("utf-8"))
+        await until(lambda: "claim_lost" in log.read_text("utf-8"))
         talk.say(YUNA, "거기 있어?")
         await talk.until_answered()
         for process in (sleeper, other, gateway):
@@ -81,7 +82,7 @@ async def mired(folder: Path) -> Scene:
 
 
 async def _ruinous(folder: Path, word: str, name: str, settings: dict[str, str]) -> Scene:
-    async with _stage(folder, **settings) as (fleet, talk), fleet.running():
+    async with stage(folder, **settings) as (fleet, talk), fleet.running():
         talk.say(YUNA, word)
         for _ in range(20):
             talk.burst()
@@ -99,11 +100,11 @@ async def emptied(folder: Path) -> Scene:
 
     What it held is gone, which all of them are told. What is said from then on is answered.
     """
-    async with _stage(folder) as (fleet, talk), fleet.running(workers=0):
+    async with stage(folder) as (fleet, talk), fleet.running(workers=0):
         for _ in range(20):
             talk.burst()
         lost, talk.asked = talk.asked, []
-        await _until(lambda: fleet.accepted() == len(lost))
+        await until(lambda: fleet.accepted() == len(lost))
         await fleet.kill_server(away=2 * LEASE, empty=True)
         waiting = {question.chat for question in lost}
         await talk.telegram.until(lambda: {sent.chat for sent in talk.telegram.sent} == waiting, timeout=60)
@@ -119,13 +120,15 @@ async def emptied(folder: Path) -> Scene:
     return Scene(row(name, 1, len(lost) + len(talk.asked), findings), findings, fleet, talk)
 
 
-async def _until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object]) -> None:
+    """Returns when the condition holds."""
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.05)
 
 
-async def _play(scene: Callable[[Path], Awaitable[Scene]]) -> Scene:
+async def play(scene: Callable[[Path], Awaitable[Scene]]) -> Scene:
+    """The scene, in a folder that goes with it."""
     with tempfile.TemporaryDirectory(prefix="malbeot-scene-", dir=in_memory()) as folder:
         return await scene(Path(folder))
 
@@ -135,7 +138,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
     options = parser.parse_args()
-    scenes = [asyncio.run(_play(scene)) for scene in (stalled, poisoned, mired, emptied)]
+    scenes = [asyncio.run(play(scene)) for scene in (stalled, poisoned, mired, emptied)]
     show([scene.row for scene in scenes], write=options.write)
     faults = [fault for scene in scenes for fault in scene.findings.faults]
     print(*faults, sep="\n")

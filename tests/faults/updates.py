@@ -139,7 +139,7 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def service(redis_url: str, speaker: Speaker) -> AsyncIterator[Service]:
-    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, user_rate=0, chat_rate=0)  # type: ignore[call-arg]
     redis, listen, stop = await connect(redis_url), f"127.0.0.1:{free_port()}", asyncio.Event()
     pace, thread = Pace(per_chat=0, per_group=0, overall=0), ThreadPoolExecutor(1)
     async with (
@@ -149,7 +149,7 @@ async def service(redis_url: str, speaker: Speaker) -> AsyncIterator[Service]:
         httpx.AsyncClient(base_url=f"http://{listen}", timeout=LONGEST) as client,
     ):
         mailbox = Mailbox.of(redis, settings)
-        intake = Intake(Me(int(str(BOT["id"])), str(BOT["username"])), mailbox, Outbox(redis), settings, typing)
+        intake = Intake(Me(int(str(BOT["id"])), str(BOT["username"])), redis, settings, typing)
         work = {
             "polling": poll(closing.api, intake.take),
             "webhook": serve(webhook_app("http://h/hook", SECRET, intake.take), listen),

@@ -5,5 +5,7 @@ local current = redis.call('GET', KEYS[1])
 if current and current ~= holder then
   return 0
 end
+-- A full server refuses SET as a first write, and without a lease nothing would be sent that makes room again.
+redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], holder, 'PX', ttl)
 return 1
