@@ -67,7 +67,7 @@ class Health:
     async def _redis_amiss(self) -> str:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._redis.echo("")
+                await self._redis.time()
         except (RedisError, TimeoutError):
             return "Redis does not answer"
         return ""

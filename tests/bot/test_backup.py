@@ -241,7 +241,7 @@ async def test_a_move_that_was_killed_halfway_is_taken_up_again(tmp_path: Path) 
     data, env = tmp_path / "data", environment(tmp_path / "data")
     async with EmbeddedServer(data) as embedded, client(embedded.url) as source:
         await live(source, crowd=3000)
-        await Mailbox(source).founded()
+        await Mailbox(source).founded(0)
         kept = await take(source, "")
 
     async with another(tmp_path / "other") as url, client(url) as other:

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from bot.address import Address
-from bot.mailbox import Mailbox, Message, Outbox, Reply
+from bot.mailbox import Lease, Mailbox, Message, Outbox, Reply
 from bot.pace import Pace
 from bot.settings import Settings
 from bot.share import Share
@@ -44,8 +44,8 @@ class Stage:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _work(self, name: str, shard: int) -> Callable[[], object]:
-        async def work() -> None:
+    def _work(self, name: str, shard: int) -> Callable[[Lease], Awaitable[None]]:
+        async def work(_: Lease) -> None:
             assert shard not in self.holders, "two at a time"
             await self._note(shard, name)
             try:
