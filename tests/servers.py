@@ -25,16 +25,16 @@ _EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days"
 
 
 @contextlib.asynccontextmanager
-async def server(folder: Path, **options: str) -> AsyncIterator[Path]:
+async def server(folder: Path, *, binary: str = "", **options: str) -> AsyncIterator[Path]:
     """A server with these options (`aclfile="…"`); gives the path of its socket."""
     path = folder / "redis.sock"
     settings = {"port": "0", "unixsocket": str(path), "dir": str(folder), "save": ""} | options
     arguments = [argument for name, value in settings.items() for argument in (f"--{name}", value)]
-    process = await asyncio.create_subprocess_exec(str(_binary()), *arguments, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(binary or str(_binary()), *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout
     try:
         said = b""
-        while b"Ready to accept connections" not in (line := await process.stdout.readline()):
+        while b"eady to accept connections" not in (line := await process.stdout.readline()):
             said += line
             assert line, said.decode()
         reading = asyncio.create_task(process.stdout.read())

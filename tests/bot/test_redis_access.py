@@ -1,13 +1,16 @@
 """Who may reach Redis, and how: the user of least rights as SECURITY.md has it, passwords, TLS, sockets."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 from redis.exceptions import ResponseError
 
 from bot import texts
+from bot.address import Address
 from bot.errors import ServerError
+from bot.mailbox import Accepted, Mailbox, Message
 from bot.redis_link import connect
 from tests.processes import ROOT
 from tests.servers import behind_tls, certificates, server
@@ -19,7 +22,7 @@ CHAT = 7180339887
 
 def users() -> str:
     """The lines of SECURITY.md, with a password."""
-    [block] = re.findall(r"```\n(user default off\n.*?)```", (ROOT / "SECURITY.md").read_text("utf-8"), re.DOTALL)
+    [block] = re.findall(r"```\n(user default off.*?)```", (ROOT / "SECURITY.md").read_text("utf-8"), re.DOTALL)
     return str(block).replace("PASSWORD", PASSWORD.replace("%40", "@"))
 
 
@@ -39,6 +42,22 @@ async def play(url: str) -> None:
         assert await service.ask(CHAT, "/forget") == texts.FORGET
         assert await service.ask(CHAT, "옹달샘") == "옹달샘라고요"
         assert service.engine.asked[-1] == [["옹달샘"]]
+
+
+BINARIES = ["", *filter(None, [shutil.which("redis-server")])]  # the embedded one, and the system's, if it has one
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+async def test_what_these_users_wrote_is_there_when_the_server_starts_again(tmp_path: Path, binary: str) -> None:
+    """Redis 7.0 reads its file as the default user, and drops whatever a script did that this user may not do."""
+    kept = {"appendonly": "yes", "appendfsync": "always", "aclfile": acl_file(tmp_path)}
+    yuna = Address("telegram", "1001")
+    for accepted in (Accepted.ACCEPTED, Accepted.DUPLICATE):
+        async with server(tmp_path, binary=binary, **kept) as path:
+            redis = await connect(f"unix://malbeot:{PASSWORD}@{path}")
+            assert await Mailbox(redis).accept(yuna, Message(1, 1, "안녕", 0.0)) is accepted
+            assert await Mailbox(redis).backlog() == 1
+            await redis.aclose()
 
 
 async def test_a_user_of_least_rights_is_enough_for_a_whole_conversation(tmp_path: Path) -> None:
