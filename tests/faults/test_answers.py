@@ -1,11 +1,11 @@
-"""Each answer of the other side's once, for shorter than the program has it."""
+"""Answers of each kind, for a moment; all of them, and longer, are a command of tests/faults/answers.py."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.faults import answers
-from tests.faults.answers import MOVED, MOVED_TO, REDIS, Harm
+from tests.faults.answers import MOVED, MOVED_TO, Harm, full, hanging_up, without_group
 from tests.faults.scenes import Scene
 
 pytestmark = pytest.mark.timeout(300)
@@ -18,7 +18,7 @@ def assert_kept(scene: Scene) -> None:
     assert scene.row.times > 0
 
 
-@pytest.mark.parametrize("harm", REDIS.values(), ids=[harm.__name__ for harm in REDIS.values()])
+@pytest.mark.parametrize("harm", [full, without_group, hanging_up], ids=lambda harm: harm.__name__)
 async def test_what_redis_refuses_for_a_while_is_answered_once_and_in_order(folder: Path, harm: Harm) -> None:
     assert_kept(await answers.refusing(folder, harm.__name__, harm, SECONDS))
 
@@ -34,6 +34,5 @@ async def test_what_can_never_be_delivered_harms_no_other_chat(folder: Path) -> 
     assert scene.talk.telegram.texts(MOVED_TO)
 
 
-@pytest.mark.parametrize("method", ["getUpdates", "sendMessage"])
-async def test_a_revoked_token_stops_the_gateways_and_a_later_one_delivers(folder: Path, method: str) -> None:
-    assert_kept(await answers.revoked(folder, method))
+async def test_a_revoked_token_stops_the_gateways_and_a_later_one_delivers(folder: Path) -> None:
+    assert_kept(await answers.revoked(folder, "sendMessage"))
