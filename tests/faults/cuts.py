@@ -25,7 +25,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot import texts
-from bot.redis_link import REPLY_LIMIT
+from bot.redis_connection import REPLY_LIMIT
 from tests.faults.brittle import LEASE
 from tests.faults.checker import Findings, check, numbers
 from tests.faults.kills import GATEWAYS, IN_FLIGHT, WORKERS, Fleet, Talk, in_memory

@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from model.emotions import EMOTIONS
 from training.corpus.archives import read_files, stored_anew
@@ -29,9 +28,9 @@ _EXCHANGES = range(1, 5)
 _ENCODINGS = ("utf-8-sig", "cp949")
 _GUIDELINE = range(2, 18)  # words of an utterance
 
-# What openpyxl raises where a workbook is damaged or is something else.
+# What openpyxl raises where a workbook is damaged or is something else; either reader of XML raises a SyntaxError.
 _DAMAGED = (
-    zipfile.BadZipFile, zlib.error, ParseError, EOFError, LookupError, AttributeError, TypeError, ValueError,
+    zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, LookupError, AttributeError, TypeError, ValueError,
     ArithmeticError, RecursionError, AssertionError, OSError, struct.error,
 )  # fmt: skip
 _LONGEST_JSON = 64 * 2**20  # bytes, half as much again as the real one; read, empty lists take twenty times their text
