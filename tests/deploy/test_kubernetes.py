@@ -63,7 +63,7 @@ def labels(role: str) -> dict[str, str]:
 
 
 def chosen(policy: Object, role: str) -> bool:
-    return labels(role).items() >= policy["spec"]["podSelector"].get("matchLabels", {}).items()
+    return set(policy["spec"]["podSelector"].get("matchLabels", {}).items()) <= set(labels(role).items())
 
 
 def test_every_file_can_be_read() -> None:
@@ -198,6 +198,51 @@ def test_workers_are_scaled_by_what_is_served_and_never_away() -> None:
     assert f"> bool {Settings.model_fields['batch_size'].default})" in spec["triggers"][1]["metadata"]["query"]
     for trigger in spec["triggers"]:
         assert trigger["metadata"]["ignoreNullValues"] == "false", "not to know is no reason to send workers away"
+
+
+NAN = "NaN NaN NaN"
+
+
+@pytest.mark.parametrize(
+    ("backlogs", "ages", "asked_for"),
+    [
+        (["500x3", NAN], ["20x3", NAN], [500, 20]),  # one gateway has lost Redis: the other knows
+        (["3x3"], ["90x3"], [3, 0]),  # one chat is being tried again
+        (["0x3"], ["0x3"], [0, 0]),
+        ([NAN], [NAN], [None, None]),
+        ([], [], [None, None]),
+    ],
+    ids=["busy", "one chat", "idle", "no Redis", "no gateway"],
+)
+def test_the_queries_say_nothing_where_nobody_knows(
+    backlogs: list[str], ages: list[str], asked_for: list[int | None], tmp_path: Path
+) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: apt install prometheus)")
+    series = {"malbeot_backlog_messages": backlogs, "malbeot_oldest_message_age_seconds": ages}
+    queries = [trigger["metadata"]["query"] for trigger in KEDA["ScaledObject", "worker"]["spec"]["triggers"]]
+    case = {
+        "interval": "15s",
+        "input_series": [
+            {"series": f'{name}{{gateway="{number}"}}', "values": values}
+            for name, each in series.items()
+            for number, values in enumerate(each)
+        ],
+        "promql_expr_test": [
+            {
+                "expr": query,
+                "eval_time": "30s",
+                "exp_samples": [] if value is None else [{"labels": "{}", "value": value}],
+            }
+            for query, value in zip(queries, asked_for, strict=True)
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}), "utf-8")
+    done = subprocess.run(
+        [promtool, "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def kustomized(folder: Path) -> dict[tuple[str, str], Object]:
