@@ -77,7 +77,8 @@ class Echo:
     def reply(self, conversations: Sequence[Sequence[str]]) -> list[EngineReply]:
         """`네, #17#18 ← #15` to each."""
         time.sleep(random.uniform(0, SLOWEST))
-        self._passes("decoding")
+        if any(numbers(conversation[-1]) for conversation in conversations):  # else it is being warmed up
+            self._passes("decoding")
         asked = "".join(conversation[-1] for conversation in conversations)
         if POISON in asked:
             os.kill(os.getpid(), signal.SIGKILL)
