@@ -103,10 +103,16 @@ async def servers(case: Case, folder: Path) -> AsyncIterator[tuple[str, Callable
 
 async def _of_cluster(made: Cluster) -> Pair:
     master = await made.owner("s0")
-    slots = await master.call("CLUSTER", "SLOTS")
-    assert isinstance(slots, list)
-    [port] = [int(part[3][1]) for part in slots if int(part[2][1]) == master.port]
-    replica = next(node for node in made.nodes if node.port == port)
+    ports: list[int] = []
+
+    async def listed() -> bool:  # only once it follows
+        slots = await master.call("CLUSTER", "SLOTS")
+        assert isinstance(slots, list)
+        ports[:] = [int(node[1]) for part in slots if int(part[2][1]) == master.port for node in part[3:]]
+        return bool(ports)
+
+    await until(listed)
+    replica = next(node for node in made.nodes if node.port == ports[0])
 
     async def taken_over() -> bool:
         info = await replica.call("INFO", "replication")
