@@ -17,7 +17,7 @@ from bot.delivery import CHANNEL, Sender
 from bot.errors import BotError, SettingsError
 from bot.health import Health, serve_health
 from bot.intake import Intake
-from bot.loss import tell_of_losses
+from bot.loss import foundations, tell_of_losses
 from bot.mailbox import Hours, Lease, Mailbox, Outbox
 from bot.metrics import GatewayMetrics
 from bot.pace import Pace
@@ -71,12 +71,14 @@ async def run_gateway(settings: Settings, redis: Redis, stop: asyncio.Event) -> 
 async def _run(settings: Settings, redis: Redis, api: BotApi, metrics: GatewayMetrics, health: Health) -> None:
     me = await _persist(api.identify)
     pace = Pace(metrics=metrics)
+    mailbox = Mailbox.of(redis, settings)
+    known = await foundations(mailbox)
     async with Typing(api, pace) as typing, asyncio.TaskGroup() as group:
         hours = Hours(redis)
-        stats = Stats(hours, Mailbox.of(redis, settings), metrics, api, pace, group)
+        stats = Stats(hours, mailbox, metrics, api, pace, group)
         intake = Intake(me, redis, settings, typing, metrics, stats)
         group.create_task(keep_hours(hours, metrics))
-        group.create_task(tell_of_losses(Mailbox.of(redis, settings), Outbox.of(redis, settings), typing))
+        group.create_task(tell_of_losses(mailbox, Outbox.of(redis, settings), typing, known))
         share = None
         if settings.shards > 1:
             share = Share(redis, settings.shards, pace)

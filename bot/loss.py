@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from secrets import token_hex
 
@@ -19,13 +20,24 @@ _EVERY = 2.0  # seconds between looks
 log = structlog.get_logger()
 
 
-async def tell_of_losses(mailbox: Mailbox, outbox: Outbox, typing: Typing) -> None:
-    """Watch the server until cancelled; once it is another than before, ask those who wait to say it again.
+async def foundations(mailbox: Mailbox) -> dict[int, str]:
+    """By what each shard is known again; to be asked before anything is accepted. One that is away is left out."""
+
+    async def look(shard: int) -> tuple[int, str] | None:
+        with suppress(RedisError):
+            return shard, await mailbox.founded(shard)
+        return None
+
+    return dict(filter(None, await asyncio.gather(*map(look, range(mailbox.shards)))))
+
+
+async def tell_of_losses(mailbox: Mailbox, outbox: Outbox, typing: Typing, known: Mapping[int, str]) -> None:
+    """Watch the server until cancelled; once it is another than `known`, ask those who wait to say it again.
 
     Best effort: this process knows whom it took a message of and sent no reply since; each gateway tells its own. Who
     was answered meanwhile by another gateway is asked in vain, so the text leaves it open.
     """
-    known: dict[int, str] = {}
+    known = dict(known)
     while True:
         for shard in range(mailbox.shards):
             with suppress(RedisError):

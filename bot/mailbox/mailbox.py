@@ -272,10 +272,12 @@ class Mailbox:
         return max([await age_of_first(self._redis, keys.ready) for keys in self._shards.all])
 
     async def founded(self, shard: int) -> str:
-        """A text that stays the same until the server loses what the shard holds."""
+        """A text that stays the same until the server loses what the shard holds.
+
+        Replicas have it as they have the messages: a failover right after a start is no loss.
+        """
         key = self._shards.all[shard].founded
-        await self._redis.set(key, token_hex(8), nx=True)
-        return str(await self._redis.get(key))
+        return str(await run_replicated(self._redis, "found", [key], [token_hex(8)], self._replicas))
 
     def in_shard(self, shard: int, addresses: Collection[Address]) -> list[Address]:
         """Those of the addresses whose messages wait in this shard."""

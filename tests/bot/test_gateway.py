@@ -165,7 +165,6 @@ async def test_who_waits_is_told_when_the_server_came_back_empty(telegram: Teleg
     async with gateway(settings(telegram), redis):
         telegram.say(7, "안녕")
         await telegram.until(lambda: telegram.called("sendChatAction"))
-        await until_founded(redis)
         await redis.flushall()
         await telegram.until(lambda: telegram.texts(7))
         assert telegram.texts(7) == [texts.LOST]
@@ -173,9 +172,3 @@ async def test_who_waits_is_told_when_the_server_came_back_empty(telegram: Teleg
             telegram.say(8, "나도")
             await telegram.until(lambda: telegram.texts(8))
     assert (telegram.texts(7), telegram.texts(8)) == ([texts.LOST], ["나도"])
-
-
-async def until_founded(redis: Redis) -> None:
-    """Returns once the gateway has looked at the server."""
-    while not await redis.exists("malbeot:{s0}:founded"):  # noqa: ASYNC110 - what is waited for happens in the server
-        await asyncio.sleep(0.05)

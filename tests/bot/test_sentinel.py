@@ -1,11 +1,14 @@
 """A master, its replica and three sentinels: conversations, and what becomes of them when the master dies."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.errors import ServerError
+from bot.mailbox import Mailbox
 from bot.redis_link import connect
 from tests.servers import Watched, certificates, free_port, in_background, watched
 from tests.service import serving
@@ -45,6 +48,18 @@ async def test_tls_is_asked_for_of_sentinels_too(trio: Watched, tmp_path: Path) 
     with pytest.raises(ServerError, match=r"^MALBEOT_REDIS_URL: ") as error:
         await connect(f"rediss+sentinel://127.0.0.1:{trio.sentinels[0].port}/malbeot?ssl_ca_certs={keys / 'ca.pem'}")
     assert "MasterNotFound" in str(error.value), "who speaks no TLS is no sentinel of ours"
+
+
+async def test_by_what_an_emptied_server_is_known_is_replicated_before_anybody_is_heard(trio: Watched) -> None:
+    redis, master = await connect(trio.url), await trio.master()
+    [replica] = [node for node in trio.servers if node is not master]
+    assert replica.process
+    replica.process.send_signal(signal.SIGSTOP)
+    with capture_logs() as logs:
+        assert await Mailbox(redis, replicas=1).founded(0)
+    replica.process.send_signal(signal.SIGCONT)
+    await redis.aclose()
+    assert [line["event"] for line in logs] == ["not_replicated"], "it was waited for"
 
 
 @pytest.mark.timeout(300)
