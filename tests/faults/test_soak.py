@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.soak import MARK, Sample, grown, run
+from tests.faults.soak import Sample, grown, run
 
 MIB = 2**20
 FLAT = [
@@ -16,16 +16,6 @@ FLAT = [
 
 def test_what_is_flat_has_not_grown() -> None:
     assert grown(FLAT) == []
-
-
-def test_what_grows_by_right_is_no_fault_and_what_grows_beyond_is() -> None:
-    marks = [
-        replace(sample, keys=1000 * number, used=sample.used + MARK * 1000 * number)
-        for number, sample in enumerate(FLAT)
-    ]
-    right = [replace(sample, memory=sample.memory | {"server": 4 * MIB + sample.marks}) for sample in marks]
-    assert grown(right) == []
-    assert grown([replace(sample, keys=0) for sample in right]) != []
 
 
 def test_each_leak_is_named() -> None:
