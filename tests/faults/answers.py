@@ -5,7 +5,6 @@ python -m tests.faults.answers
 Redis is a real server that is brought to say it: how often it did is read off its own counters.
 """
 
-import argparse
 import asyncio
 import contextlib
 import random
@@ -23,8 +22,9 @@ from bot.redis_link import connect
 from tests.faults.brittle import LEASE, NEVER, ended
 from tests.faults.checker import check
 from tests.faults.kills import Fleet, Talk
+from tests.faults.program import conclude, options
 from tests.faults.scenes import Scene, play, stage, until
-from tests.faults.table import row, show
+from tests.faults.table import row
 from tests.servers import server
 from tests.telegram_api import BOT, Failure
 
@@ -297,16 +297,17 @@ async def _said(admin: Redis, error: str) -> int:
 
 def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args()
+    chosen = options(__doc__)
     plays = [partial(refusing, name=name, harm=harm) for name, harm in REDIS.items()]
-    plays += [moody, undeliverable, partial(revoked, method="getUpdates"), partial(revoked, method="sendMessage")]
+    plays += [
+        partial(moody, seed=chosen.seed),
+        undeliverable,
+        partial(revoked, method="getUpdates"),
+        partial(revoked, method="sendMessage"),
+    ]
     scenes = [asyncio.run(play(scene)) for scene in plays]
-    show([scene.row for scene in scenes], write=options.write)
     faults = [fault for scene in scenes for fault in [*scene.findings.faults, *scene.fleet.crashes]]
-    print(*faults, sep="\n")
-    return 1 if faults else 0
+    return conclude(chosen, [scene.row for scene in scenes], faults)
 
 
 if __name__ == "__main__":

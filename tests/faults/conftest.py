@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kills import in_memory
+from tests.faults.program import in_memory
 
 
 @pytest.fixture

@@ -9,17 +9,14 @@ some seconds, and is well again. The processes live through all of it: one that 
 since no message was tried in vain.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,8 +25,9 @@ from bot import texts
 from bot.redis_connection import REPLY_LIMIT
 from tests.faults.brittle import LEASE
 from tests.faults.checker import Findings, check, numbers
-from tests.faults.kills import GATEWAYS, IN_FLIGHT, WORKERS, Fleet, Talk, in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.kills import GATEWAYS, IN_FLIGHT, WORKERS, Fleet, Talk
+from tests.faults.program import conclude, options, report, workplace
+from tests.faults.table import Row, row
 from tests.faults.wire import Harm, Request, Wire
 from tests.telegram_api import Sent, TelegramApi
 
@@ -119,17 +117,12 @@ def _hurt(wire: Wire, since: float, until: float) -> bool:
 class Outcome:
     """What a run came to."""
 
-    seed: int
     seconds: float
     messages: int
     hurts: Counter[str]  # by kind of wire and harm
     findings: Findings
     excuses: Counter[str]
     crashes: list[str]  # and apologies
-
-    @property
-    def kept(self) -> bool:
-        return not self.findings.faults and not self.crashes
 
 
 async def run(faults: int, messages: int, seed: int, folder: Path, report: Callable[[str], None]) -> Outcome:
@@ -161,7 +154,7 @@ async def run(faults: int, messages: int, seed: int, folder: Path, report: Calla
         findings = check(talk.asked, telegram.sent, excuses.may_repeat)
         apologies = [f"chat {sent.chat}: {sent.text}" for sent in telegram.sent if texts.APOLOGY in sent.text]
     seconds = time.monotonic() - began
-    return Outcome(seed, seconds, len(talk.asked), hurts, findings, excuses.given, fleet.crashes + apologies)
+    return Outcome(seconds, len(talk.asked), hurts, findings, excuses.given, fleet.crashes + apologies)
 
 
 @contextlib.asynccontextmanager
@@ -231,31 +224,14 @@ def rows(outcome: Outcome) -> list[Row]:
     return [whole, *parts]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args(arguments)
-    print(f"seed {options.seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="malbeot-cuts-", dir=in_memory()))
-    outcome = asyncio.run(
-        run(options.faults, options.messages, options.seed, folder, lambda line: print(line, flush=True))
-    )
-    show(rows(outcome), write=options.write)
-    for fault in [*outcome.findings.faults[:20], *outcome.crashes[:20]]:
-        print(fault)
-    for reason, times in outcome.excuses.items():
-        print(f"{times} sent twice: {reason}")
-    print(f"{outcome.seconds:.0f} s")
-    if outcome.kept:
-        shutil.rmtree(folder)
-        print("nothing lost, all in order, none committed twice")
-    else:
-        print(f"the promise was broken; repeat with --seed {options.seed}; the logs are in {folder}")
-    return 0 if outcome.kept else 1
+    chosen = options(__doc__, faults=200, messages=20_000)
+    folder = workplace("cuts")
+    outcome = asyncio.run(run(chosen.faults, chosen.messages, chosen.seed, folder, report))
+    notes = [f"{times} sent twice: {reason}" for reason, times in outcome.excuses.items()]
+    notes.append(f"{outcome.seconds:.0f} s")
+    return conclude(chosen, rows(outcome), [*outcome.findings.faults, *outcome.crashes], *notes, folder=folder)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ again what was confirmed. At the end all comes once more, as it may within a day
 commands; a command that came again and took effect again would show in what the worker remembers of the talk.
 """
 
-import argparse
 import asyncio
 import contextlib
 import random
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -37,8 +36,9 @@ from bot.redis_link import connect
 from tests.bot.test_webhook import free_port
 from tests.faults.brittle import NEVER, Fate, ended
 from tests.faults.checker import Asked, Fault, Findings, check, context, marked, numbers
-from tests.faults.kills import GATEWAYS, PATIENCE, SAYINGS, WORKERS, Fleet, Talk, in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.kills import GATEWAYS, PATIENCE, SAYINGS, WORKERS, Fleet, Talk
+from tests.faults.program import conclude, in_memory, options
+from tests.faults.table import Row, row
 from tests.telegram_api import SECRET_HEADER, Params, Sent, Server, TelegramApi, Update
 
 SECRET = "correct-horse-battery"
@@ -328,19 +328,13 @@ async def _play(scene: Callable[[Path, int], Awaitable[Scene]], seed: int) -> Sc
         return await scene(Path(folder), seed)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args(arguments)
-    print(f"seed {options.seed}", flush=True)
+    chosen = options(__doc__)
     staged = (by_webhook, by_polling, *(partial(woken, point=point) for point in STALLS))
-    scenes = [asyncio.run(_play(scene, options.seed)) for scene in staged]
-    show([scene.row for scene in scenes], write=options.write)
+    scenes = [asyncio.run(_play(scene, chosen.seed)) for scene in staged]
     faults = [fault for scene in scenes for fault in (*scene.findings.faults, *scene.fleet.crashes)]
-    print(*faults[:20], sep="\n")
-    return 1 if faults else 0
+    return conclude(chosen, [scene.row for scene in scenes], faults)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Replication does not wait: what a master confirmed and its replica had not heard
 that is hardly anything, so there is also a replica that is cut off for a while before its master dies.
 """
 
-import argparse
 import asyncio
 import contextlib
 import random
@@ -21,8 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 from tests.faults.checker import Findings, check
-from tests.faults.kills import LATE, Fleet, Talk, in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.kills import LATE, Fleet, Talk
+from tests.faults.program import conclude, in_memory, options, report
+from tests.faults.table import Row, row
 from tests.servers import Cluster, Node, Watched, cluster, until, watched
 from tests.telegram_api import Sent, TelegramApi
 
@@ -61,15 +61,15 @@ class Outcome:
         return row(str(self.case), self.kills, self.messages, self.findings)
 
     @property
-    def kept(self) -> bool:
-        """Whether what was promised for the case held: nothing is lost where a replica had to have it.
+    def breaches(self) -> list[object]:
+        """What was promised for the case and not held: nothing is lost where a replica had to have it.
 
         A commit that is lost is made again: a second reply to the same message, maybe behind one to a later message.
         """
         allowed = {"duplicated"} | ({"lost"} if not self.case.replicas else set())
         again = {fault.number for fault in self.findings.faults if fault.kind == "duplicated"}
         broken = [fault for fault in self.findings.faults if fault.kind not in allowed and fault.number not in again]
-        return not self.crashes and not broken
+        return [*broken, *self.crashes]
 
 
 class Elsewhere(Fleet):
@@ -198,25 +198,21 @@ def _unnoted(fallen: list[float], lag: float, first: Sent, again: Sent) -> bool:
     return any(first.at - HEALING <= kill <= again.at and first.at >= kill - lag - LATE for kill in fallen)
 
 
-async def main(kills: int, seed: int, *, write: bool) -> int:
-    """Returns the exit code: 1 where something was lost that a replica had to have."""
-    print(f"seed {seed}", flush=True)
+def main() -> int:
+    """Returns the exit code: 1 where the promise was broken."""
+    chosen = options(__doc__, kills=3)
     outcomes = []
     for case in (
         Case("cluster", 0, 0), Case("cluster", 1, 0), Case("cluster", 0, 0.5), Case("cluster", 1, 0.5),
         Case("sentinel", 0, 0), Case("sentinel", 1, 0), Case("sentinel", 0, 0.5), Case("sentinel", 1, 0.5),
     ):  # fmt: skip
         with tempfile.TemporaryDirectory(prefix="malbeot-failover-", dir=in_memory()) as folder:
-            outcomes.append(await run(case, kills, seed, Path(folder)))
-        print(outcomes[-1].row, *outcomes[-1].findings.faults[:5], *outcomes[-1].crashes[:5], sep="\n", flush=True)
-    show([outcome.row for outcome in outcomes], write=write)
-    return 0 if all(outcome.kept for outcome in outcomes) else 1
+            outcomes.append(asyncio.run(run(case, chosen.kills, chosen.seed, Path(folder))))
+        report(str(outcomes[-1].row))
+    return conclude(
+        chosen, [outcome.row for outcome in outcomes], [breach for outcome in outcomes for breach in outcome.breaches]
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=3, help="in each case")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args()
-    sys.exit(asyncio.run(main(options.kills, options.seed, write=options.write)))
+    sys.exit(main())

@@ -8,7 +8,6 @@ once. The seed fixes who is to die at which point and who says what; which messa
 a run that failed may take a few tries to fail again.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -17,10 +16,9 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -32,7 +30,8 @@ import psutil
 from bot.embedded import EmbeddedServer
 from tests.faults.brittle import GATEWAY_POINTS, LEASE, NEVER, WORKER_POINTS, Fate, drawn, ended, start
 from tests.faults.checker import Asked, Findings, check, marked, numbers
-from tests.faults.table import Row, row, show
+from tests.faults.program import conclude, options, report, workplace
+from tests.faults.table import Row, row
 from tests.processes import environment
 from tests.telegram_api import TOKEN, Sent, TelegramApi
 
@@ -302,16 +301,11 @@ class Talk:
 class Outcome:
     """What a run came to."""
 
-    seed: int
     seconds: float
     messages: int
     kills: Counter[str]
     findings: Findings
     crashes: list[str]
-
-    @property
-    def kept(self) -> bool:
-        return not self.findings.faults and not self.crashes
 
 
 async def run(kills: int, messages: int, seed: int, folder: Path, report: Callable[[str], None]) -> Outcome:
@@ -341,7 +335,7 @@ async def run(kills: int, messages: int, seed: int, folder: Path, report: Callab
             await asyncio.gather(storm, return_exceptions=True)
             await talk.until_answered()
         findings = check(talk.asked, telegram.sent, fleet.excuse())
-    return Outcome(seed, time.monotonic() - began, len(talk.asked), fleet.kills, findings, fleet.crashes)
+    return Outcome(time.monotonic() - began, len(talk.asked), fleet.kills, findings, fleet.crashes)
 
 
 async def _kill_servers(fleet: Fleet, chance: random.Random) -> None:
@@ -353,15 +347,6 @@ async def _kill_servers(fleet: Fleet, chance: random.Random) -> None:
         await asyncio.shield(fleet.kill_server(away=chance.uniform(0, 0.5)))
 
 
-def in_memory() -> Path | None:
-    """Where files cost no waiting for a disk, if there is such a place: what is written survives a kill there as well.
-
-    A slow disk would be taken for a process that is held up, and its leases and claims would run out.
-    """
-    memory = Path("/dev/shm")
-    return memory if memory.is_dir() else None
-
-
 def rows(outcome: Outcome) -> list[Row]:
     """The run as the README's table has it: all kills together, then each kind."""
     name = "SIGKILL at any moment, all kinds in one run"
@@ -370,29 +355,13 @@ def rows(outcome: Outcome) -> list[Row]:
     return [whole, *parts]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--messages", type=int, default=50_000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args(arguments)
-    print(f"seed {options.seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="malbeot-kills-", dir=in_memory()))
-    outcome = asyncio.run(
-        run(options.kills, options.messages, options.seed, folder, lambda line: print(line, flush=True))
-    )
-    show(rows(outcome), write=options.write)
-    for fault in [*outcome.findings.faults[:20], *outcome.crashes[:20]]:
-        print(fault)
-    print(f"{outcome.findings.excused} sent twice as a gateway had no time to note them; {outcome.seconds:.0f} s")
-    if outcome.kept:
-        shutil.rmtree(folder)
-        print("nothing lost, all in order, none committed twice")
-    else:
-        print(f"the promise was broken; repeat with --seed {options.seed}; the logs are in {folder}")
-    return 0 if outcome.kept else 1
+    chosen = options(__doc__, kills=500, messages=50_000)
+    folder = workplace("kills")
+    outcome = asyncio.run(run(chosen.kills, chosen.messages, chosen.seed, folder, report))
+    note = f"{outcome.findings.excused} sent twice as a gateway had no time to note them; {outcome.seconds:.0f} s"
+    return conclude(chosen, rows(outcome), [*outcome.findings.faults, *outcome.crashes], note, folder=folder)
 
 
 if __name__ == "__main__":

@@ -8,22 +8,20 @@ longer than docker-compose.yml lets a process take to stop. Leases and claims la
 one behind would make users wait for it. So does Telegram: a chat that wrote six lines gets its replies a second apart.
 """
 
-import argparse
 import asyncio
 import random
 import re
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.brittle import SLOW
 from tests.faults.checker import Findings, check
-from tests.faults.kills import CHATS, GATEWAYS, SAYINGS, WORKERS, Fleet, Stop, Talk, in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.kills import CHATS, GATEWAYS, SAYINGS, WORKERS, Fleet, Stop, Talk
+from tests.faults.program import conclude, options, report, workplace
+from tests.faults.table import Row, row
 from tests.processes import ROOT
 from tests.telegram_api import TelegramApi
 
@@ -34,17 +32,11 @@ IN_FLIGHT = 50  # messages; more would wait for Telegram's thirty a second
 class Outcome:
     """What a run came to."""
 
-    seed: int
     seconds: float
     messages: int
     stops: list[Stop]
     findings: Findings
     crashes: list[str]
-
-    @property
-    def kept(self) -> bool:
-        """All but how long it took."""
-        return not self.findings.faults and not self.crashes and not any(stop.code for stop in self.stops)
 
 
 async def run(rounds: int, messages: int, seed: int, folder: Path, report: Callable[[str], None]) -> Outcome:
@@ -70,7 +62,7 @@ async def run(rounds: int, messages: int, seed: int, folder: Path, report: Calla
             await asyncio.gather(rolling, return_exceptions=True)
             await talk.until_answered()
         findings = check(talk.asked, telegram.sent)
-    return Outcome(seed, time.monotonic() - began, len(talk.asked), fleet.stops, findings, fleet.crashes)
+    return Outcome(time.monotonic() - began, len(talk.asked), fleet.stops, findings, fleet.crashes)
 
 
 def _say_something(talk: Talk) -> None:
@@ -127,28 +119,14 @@ def rows(outcome: Outcome) -> list[Row]:
     return [whole, *parts]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--messages", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args(arguments)
-    print(f"seed {options.seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="malbeot-rolling-", dir=in_memory()))
-    outcome = asyncio.run(run(options.rounds, options.messages, options.seed, folder, print))
-    show(rows(outcome), write=options.write)
+    chosen = options(__doc__, rounds=5, messages=5000)
+    folder = workplace("rolling")
+    outcome = asyncio.run(run(chosen.rounds, chosen.messages, chosen.seed, folder, report))
     codes = [f"a {stop.role} that was told to stop ended with {stop.code}" for stop in outcome.stops if stop.code]
-    slow = late(outcome)
-    for fault in [*outcome.findings.faults[:20], *outcome.crashes, *codes, *slow]:
-        print(fault)
-    if outcome.kept and not slow:
-        shutil.rmtree(folder)
-        print(f"nothing lost, nothing twice, all in order, nobody kept waiting; {outcome.seconds:.0f} s")
-        return 0
-    print(f"the promise was broken; repeat with --seed {options.seed}; the logs are in {folder}")
-    return 1
+    faults = [*outcome.findings.faults, *outcome.crashes, *codes, *late(outcome)]
+    return conclude(chosen, rows(outcome), faults, f"{outcome.seconds:.0f} s", folder=folder)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 python -m tests.faults.scenes
 """
 
-import argparse
 import asyncio
 import contextlib
 import signal
@@ -19,8 +18,9 @@ from bot import texts
 from bot.redis_link import connect
 from tests.faults.brittle import LEASE, MIRE, NEVER, POISON, Fate, ended
 from tests.faults.checker import Findings, check
-from tests.faults.kills import Fleet, Talk, in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.kills import Fleet, Talk
+from tests.faults.program import conclude, in_memory, options
+from tests.faults.table import Row, row
 from tests.telegram_api import TelegramApi
 
 YUNA, MINHO = 11, 12  # none of those whom chance lets talk
@@ -135,14 +135,9 @@ async def play(scene: Callable[[Path], Awaitable[Scene]]) -> Scene:
 
 def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args()
+    chosen = options(__doc__, seeded=False)
     scenes = [asyncio.run(play(scene)) for scene in (stalled, poisoned, mired, emptied)]
-    show([scene.row for scene in scenes], write=options.write)
-    faults = [fault for scene in scenes for fault in scene.findings.faults]
-    print(*faults, sep="\n")
-    return 1 if faults else 0
+    return conclude(chosen, [scene.row for scene in scenes], [f for scene in scenes for f in scene.findings.faults])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ kept for a while by right is kept for less here, so that as much goes as comes: 
 instead of a day, and the marks by which duplicates are known, one for each message, for MARK_TTL instead of 48 hours.
 """
 
-import argparse
 import asyncio
 import random
 import sys
@@ -25,8 +24,9 @@ from redis.asyncio import Redis
 from bot import embedded
 from bot.redis_link import connect
 from tests.faults.checker import Asked, Findings, check, marked
-from tests.faults.kills import PATIENCE, SAYINGS, in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.kills import PATIENCE, SAYINGS
+from tests.faults.program import conclude, in_memory, options, report
+from tests.faults.table import Row, row
 from tests.processes import Process, running
 from tests.telegram_api import TOKEN, Sent, TelegramApi
 
@@ -61,7 +61,6 @@ class Sample:
 class Outcome:
     """What a run came to."""
 
-    seed: int
     minutes: float
     capacity: float  # replies a second at full load
     mark: float  # bytes of the server's memory that the mark of a message takes
@@ -172,7 +171,7 @@ async def run(
             mark = median([await redis.memory_usage(key) async for key in redis.scan_iter(match=MARKS)])
             await redis.aclose()
         findings = check(crowd.asked, crowd.told)
-    return Outcome(seed, minutes, capacity, mark, samples, crowd.asked[early:], findings)
+    return Outcome(minutes, capacity, mark, samples, crowd.asked[early:], findings)
 
 
 async def _sample(service: Process, redis: Redis, samples: list[Sample]) -> None:
@@ -296,26 +295,16 @@ def draw(outcome: Outcome, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument(
-        "--write", action="store_true", help="put the figures into tests/faults/README.md, and soak.png"
-    )
-    options = parser.parse_args(arguments)
-    print(f"seed {options.seed}", flush=True)
+    chosen = options(__doc__, minutes=30.0)
     with tempfile.TemporaryDirectory(prefix="malbeot-soak-", dir=in_memory()) as folder:
-        report = lambda line: print(line, flush=True)  # noqa: E731
-        outcome = asyncio.run(run(options.minutes, options.seed, Path(folder), report))
-    show(rows(outcome), write=options.write)
-    if options.write:
+        outcome = asyncio.run(run(chosen.minutes, chosen.seed, Path(folder), report))
+    if chosen.write:
         draw(outcome, PLOT)
-    faults = [*map(str, outcome.findings.faults[:20]), *grown(outcome.samples), *slower(outcome)]
+    faults = [*outcome.findings.faults, *grown(outcome.samples), *slower(outcome)]
     chats = len({question.chat for question in outcome.asked})
-    print(*faults, f"{len(outcome.asked):,} messages from {chats:,} chats", sep="\n")
-    return 1 if faults else 0
+    return conclude(chosen, rows(outcome), faults, f"{len(outcome.asked):,} messages from {chats:,} chats")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ is started takes what is there: a broken checkpoint is refused with one line and
 meanwhile waits until a good one is back.
 """
 
-import argparse
 import asyncio
 import contextlib
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -23,8 +22,8 @@ from bot.embedded import EmbeddedServer
 from bot.redis_link import connect
 from tests.checkpoints import random_checkpoint
 from tests.faults.checker import Asked, Findings, check, marked
-from tests.faults.kills import in_memory
-from tests.faults.table import Row, row, show
+from tests.faults.program import conclude, in_memory, options
+from tests.faults.table import Row, row
 from tests.processes import running
 from tests.telegram_api import TOKEN, TelegramApi
 
@@ -152,15 +151,13 @@ async def _play() -> Scene:
         return await swapped(Path(folder))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Returns the exit code: 1 where the promise was broken."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the figures into tests/faults/README.md")
-    options = parser.parse_args(arguments)
+    chosen = options(__doc__, seeded=False)
     scene = asyncio.run(_play())
-    show([scene.row], write=options.write)
-    print(*scene.findings.faults, *(line for refusal in scene.refusals for line in refusal.lines), sep="\n")
-    return 1 if scene.findings.faults or any(refusal.code != 2 for refusal in scene.refusals) else 0
+    wrong = [f"refused with {refusal.code}" for refusal in scene.refusals if refusal.code != 2]
+    lines = [line for refusal in scene.refusals for line in refusal.lines]
+    return conclude(chosen, [scene.row], [*scene.findings.faults, *wrong], *lines)
 
 
 if __name__ == "__main__":
