@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from model.profanity import is_profane
 from training.corpus.conversation import Conversation
 from training.corpus.emotions import letters
 from training.corpus.likeness import LikenessIndex
-from training.corpus.profanity import is_profane
 
 # Within training, the same thing said in other words is welcome and only what is all but equal goes; what is like a
 # held-out conversation goes sooner.

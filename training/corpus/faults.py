@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from model.emotions import EMOTIONS
+from model.profanity import is_profane
 from training.corpus.conversation import Conversation
 from training.corpus.own import Family, fill
-from training.corpus.profanity import is_profane
 
 KINDS = ("emotion", "smalltalk", "greeting", "identity", "boundary", "crisis", "limits")
 

@@ -4,8 +4,8 @@ import lzma
 from pathlib import Path
 
 from model.dialogue import tidy
+from model.profanity import is_profane
 from training.corpus.conversation import CorpusError
-from training.corpus.profanity import is_profane
 
 _SHORTEST, _LONGEST = 8, 60  # characters: as long as what people write in a chat
 _PIECE = 2**16  # characters read at a time

@@ -2,8 +2,8 @@
 
 import pytest
 
+from model.profanity import is_profane
 from training.corpus import read_own
-from training.corpus.profanity import is_profane
 
 
 @pytest.mark.parametrize(
