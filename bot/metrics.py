@@ -78,6 +78,14 @@ class GatewayMetrics:
         self.oldest_reply = Gauge(
             "malbeot_oldest_reply_age_seconds", "How long the first reply in the outbox has waited.", registry=registry
         )
+        self.memory_used = Gauge(
+            "malbeot_redis_memory_used_bytes",
+            "Memory that Redis uses; in a cluster its fullest master.",
+            registry=registry,
+        )
+        self.memory_limit = Gauge(
+            "malbeot_redis_memory_max_bytes", "Memory that it may use (maxmemory); 0 is no limit.", registry=registry
+        )
         self.workers = Gauge("malbeot_workers", "Workers that gave a sign of life not long ago.", registry=registry)
         # What a rule looks for should be there before it happens for the first time: else its increase is missed.
         for reason in ("backlog_full", "mailbox_full", "limited", "not_allowed"):

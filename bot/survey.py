@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from bot.delivery import CHANNEL
 from bot.health import PATIENCE
@@ -18,7 +18,14 @@ async def survey(mailbox: Mailbox, outbox: Outbox, metrics: GatewayMetrics) -> N
 
     Every gateway tells the same of it, so rules take the largest.
     """
-    shared = (metrics.backlog, metrics.oldest_message, metrics.oldest_reply, metrics.workers)
+    shared = (
+        metrics.backlog,
+        metrics.oldest_message,
+        metrics.oldest_reply,
+        metrics.workers,
+        metrics.memory_used,
+        metrics.memory_limit,
+    )
     try:
         async with asyncio.timeout(PATIENCE):
             found: tuple[float, ...] = (
@@ -26,6 +33,7 @@ async def survey(mailbox: Mailbox, outbox: Outbox, metrics: GatewayMetrics) -> N
                 await mailbox.oldest(),
                 await outbox.oldest(CHANNEL),
                 len(await mailbox.workers()),
+                *await _memory(mailbox),
             )
         metrics.redis_up.set(1)
     except (RedisError, TimeoutError):
@@ -33,6 +41,13 @@ async def survey(mailbox: Mailbox, outbox: Outbox, metrics: GatewayMetrics) -> N
         metrics.redis_up.set(0)
     for gauge, value in zip(shared, found, strict=True):
         gauge.set(value)
+
+
+async def _memory(mailbox: Mailbox) -> tuple[float, float]:
+    try:
+        return await mailbox.memory()
+    except ResponseError:  # our user may not ask, or a provider has taken the command away
+        return UNKNOWN, UNKNOWN
 
 
 async def keep_hours(hours: Hours, metrics: GatewayMetrics) -> None:

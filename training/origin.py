@@ -13,6 +13,9 @@ def typed_command() -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, or "unknown"."""
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    """The commit that is checked out, or "unknown", as in a container, which has no git."""
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    except OSError:
+        return "unknown"
     return asked.stdout.strip() or "unknown"

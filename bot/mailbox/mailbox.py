@@ -14,7 +14,7 @@ from bot.mailbox import codec
 from bot.mailbox.keys import Keys, Shards
 from bot.mailbox.letters import Accepted, Exchange, Message, Reply, Turn, Worker
 from bot.mailbox.rounds import Rounds, everywhere
-from bot.mailbox.server import age_of_first, read_group, run_replicated, run_script, with_group
+from bot.mailbox.server import age_of_first, memory, read_group, run_replicated, run_script, with_group
 from bot.settings import Settings
 
 GROUP = "workers"  # the scripts name it too
@@ -270,6 +270,10 @@ class Mailbox:
         handed back, or that wrote on meanwhile, begins anew.
         """
         return max([await age_of_first(self._redis, keys.ready) for keys in self._shards.all])
+
+    async def memory(self) -> tuple[int, int]:
+        """Bytes that Redis uses and may use (0: no limit). ResponseError where our user may not ask."""
+        return await memory(self._redis)
 
     async def founded(self, shard: int) -> str:
         """A text that stays the same until the server loses what the shard holds.

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
+from math import inf
 from typing import Any, TypeVar
 
 import structlog
@@ -99,6 +100,20 @@ async def read_group(
 
     answer = await with_group(redis, stream, group, read)
     return list(answer[0][1]) if answer else []
+
+
+async def memory(redis: Redis) -> tuple[int, int]:
+    """Bytes that the server uses and that it may use, 0 where nothing limits it; in a cluster of the fullest master.
+
+    ResponseError where our user may not ask.
+    """
+    if isinstance(redis, RedisCluster):
+        answer = await redis.info("memory", target_nodes=RedisCluster.PRIMARIES)
+        servers = [answer] if "used_memory" in answer else list(answer.values())
+    else:
+        servers = [await redis.info("memory")]
+    found = [(int(server["used_memory"]), int(server["maxmemory"])) for server in servers]
+    return max(found, key=lambda server: server[0] / (server[1] or inf))
 
 
 async def age_of_first(redis: Redis, stream: str) -> float:

@@ -93,6 +93,15 @@ async def test_a_user_of_least_rights_is_enough(three: Cluster) -> None:
         assert await service.ask(1001, "/forget") == texts.FORGET
 
 
+async def test_how_full_a_cluster_is_its_fullest_master_tells(three: Cluster, mailbox: Mailbox) -> None:
+    for node, limit in zip(three.nodes, ("1gb", "64mb", "0"), strict=True):
+        await node.call("CONFIG", "SET", "maxmemory", limit)
+    used, limit = await mailbox.memory()
+    assert 0 < used < limit == 64 * 2**20
+    for node in three.nodes:
+        await node.call("CONFIG", "SET", "maxmemory", "0")
+
+
 async def test_one_worker_claims_from_all_and_no_shard_waits_for_another(mailbox: Mailbox) -> None:
     for number, chat in enumerate([*of_shard(0, 30), *of_shard(1, 1), *of_shard(2, 1)]):
         assert await mailbox.accept(chat, said(number)) is Accepted.ACCEPTED

@@ -182,6 +182,8 @@ async def test_what_all_gateways_share_is_looked_up_and_unknown_without_redis(
     await survey(watched.mailbox, watched.outbox, watched.gateway)
     assert value(registry, "oldest_message_age_seconds") > waited
     assert value(registry, "oldest_reply_age_seconds") == 0
+    assert value(registry, "redis_memory_used_bytes") > 0
+    assert value(registry, "redis_memory_max_bytes") == 0, "no limit"
 
     nowhere = Redis(port=1, socket_connect_timeout=1)
     await survey(Mailbox(nowhere), Outbox(nowhere), watched.gateway)

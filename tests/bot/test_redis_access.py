@@ -10,8 +10,10 @@ from redis.exceptions import ResponseError
 from bot import texts
 from bot.address import Address
 from bot.errors import ServerError
-from bot.mailbox import Accepted, Mailbox, Message
+from bot.mailbox import Accepted, Mailbox, Message, Outbox
+from bot.metrics import GatewayMetrics
 from bot.redis_link import connect
+from bot.survey import survey
 from tests.processes import ROOT
 from tests.servers import behind_tls, certificates, server
 from tests.service import serving
@@ -68,10 +70,27 @@ async def test_a_user_of_least_rights_is_enough_for_a_whole_conversation(tmp_pat
                 await connect(url)
 
 
+async def test_how_full_the_server_is_may_be_asked_and_is_unknown_where_it_may_not(tmp_path: Path) -> None:
+    acl = acl_file(tmp_path)
+    async with server(tmp_path, aclfile=acl, maxmemory="64mb") as path:
+        redis = await connect(f"unix://malbeot:{PASSWORD}@{path}")
+        metrics = GatewayMetrics()
+        await survey(Mailbox(redis), Outbox(redis), metrics)
+        assert metrics.registry.get_sample_value("malbeot_redis_memory_max_bytes") == 64 * 2**20
+        await redis.aclose()
+    Path(acl).write_text(users().replace(" +info|memory", ""), "utf-8")
+    async with server(tmp_path, aclfile=acl) as path:
+        redis = await connect(f"unix://malbeot:{PASSWORD}@{path}")
+        await survey(Mailbox(redis), Outbox(redis), metrics)
+        assert str(metrics.registry.get_sample_value("malbeot_redis_memory_max_bytes")) == "nan"
+        assert metrics.registry.get_sample_value("malbeot_redis_up") == 1
+        await redis.aclose()
+
+
 FORBIDDEN = (
     "FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "CONFIG GET *", "CONFIG SET dir /", "ACL LIST", "ACL WHOAMI",
     "SCRIPT FLUSH", "SHUTDOWN", "BGREWRITEAOF", "SAVE", "MONITOR", "CLIENT LIST", "SLOWLOG GET",
-    "REPLICAOF NO ONE", "MODULE LIST", "FUNCTION LIST", "SUBSCRIBE x", "PUBLISH x y", "INFO",
+    "REPLICAOF NO ONE", "MODULE LIST", "FUNCTION LIST", "SUBSCRIBE x", "PUBLISH x y", "INFO", "INFO all", "INFO server",
     "GET elsewhere", "SET malbeot:x 1", "DUMP malbeot:{s0}:dead", "RENAME malbeot:{s0}:dead malbeot:{s0}:x",
     "XGROUP DESTROY malbeot:{s0}:ready workers", "EVAL return(redis.call('FLUSHALL')) 0",
     "EVAL return(redis.call('GET','elsewhere')) 0",

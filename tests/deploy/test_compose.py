@@ -3,6 +3,7 @@
 import re
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,38 @@ def test_a_worker_may_see_its_longest_decode_through() -> None:
 
 
 def test_each_target_is_there_and_runs_as_nobody() -> None:
+    user = re.search(r"useradd .*--uid (\d+)", DOCKERFILE)
+    assert user
     targets = re.findall(r"^FROM \S+ AS (\w+)$", DOCKERFILE, re.MULTILINE)
     for service in ("gateway", "worker", "trainer"):
         assert SERVICES[service]["build"]["target"] in targets
         stage = DOCKERFILE.partition(f" AS {service}\n")[2].partition("\nFROM")[0]
-        assert "USER malbeot" in stage
+        assert f"\nUSER {user[1]}\n" in stage, "by number, which Kubernetes asks for"
     assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) - set(targets) - {"pip"} == {"python:3.11-slim"}
+
+
+def test_compose_files_follow_the_specification() -> None:
+    files = [str(ROOT / "docker-compose.yml"), str(ROOT / "deploy" / "smoke.yml")]
+    checked = run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", *files)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    looked = run("hadolint", "--no-color", "--failure-threshold", "warning", str(ROOT / "deploy" / "Dockerfile"))
+    assert looked.returncode == 0, looked.stdout
+
+
+def test_a_trainer_is_alone_ends_when_told_to_and_holds_no_reply_up() -> None:
+    trainer = SERVICES["trainer"]
+    assert trainer["network_mode"] == "none"
+    assert trainer["init"] is True, "Python as a container's first process heeds no SIGTERM"
+    assert trainer["cpu_shares"] < 1024, "what a container has that says nothing"
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program that the virtual environment has."""
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_setup_makes_the_secrets_that_compose_names_and_keeps_them(tmp_path: Path) -> None:

@@ -25,8 +25,7 @@ RULES = [
     rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text("utf-8"))["groups"] for rule in group["rules"]
 ]
 PANELS = json.loads((FOLDER / "grafana" / "dashboard.json").read_text("utf-8"))["panels"]
-# Of others: Prometheus' own, and those of oliver006/redis_exporter.
-FOREIGN = {"up", "redis_memory_used_bytes", "redis_memory_max_bytes"}
+FOREIGN = {"up"}  # Prometheus' own
 NOBODY = {"chat", "chat_id", "user", "person", "address", "text", "message", "token", "origin", "update_id"}
 
 
