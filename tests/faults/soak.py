@@ -63,7 +63,6 @@ class Outcome:
 
     minutes: float
     capacity: float  # replies a second at full load
-    mark: float  # bytes of the server's memory that the mark of a message takes
     samples: list[Sample]
     asked: list[Asked]
     findings: Findings
@@ -168,10 +167,9 @@ async def run(
             await crowd.stroll(capacity / 2, 60 * minutes)
             sampling.cancel()
             await asyncio.gather(sampling, return_exceptions=True)
-            mark = median([await redis.memory_usage(key) async for key in redis.scan_iter(match=MARKS)])
             await redis.aclose()
         findings = check(crowd.asked, crowd.told)
-    return Outcome(minutes, capacity, mark, samples, crowd.asked[early:], findings)
+    return Outcome(minutes, capacity, samples, crowd.asked[early:], findings)
 
 
 async def _sample(service: Process, redis: Redis, samples: list[Sample]) -> None:
@@ -259,8 +257,6 @@ def rows(outcome: Outcome) -> list[Row]:
     parts.append(Row("soak · p99 of the wait, first and last minute", 0, wait=f"{first:.2f} → {last:.2f} s"))
     used = growth(samples, lambda sample: sample.used)
     parts.append(Row("soak · memory that Redis uses", 0, wait=f"{used[0] / 2**20:.2f} → {used[1] / 2**20:.2f} MiB"))
-    mark = "soak · a message's mark in Redis, kept for 48 h, here for a minute"
-    parts.append(Row(mark, 0, wait=f"{outcome.mark:.0f} bytes"))
     return [whole, *parts]
 
 
