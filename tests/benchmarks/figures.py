@@ -23,9 +23,12 @@ class FullLoad:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What stays in Redis, in bytes of its memory."""
+class MailboxAlone:
+    """Redis, asked for all that a message needs by many at once; and the memory that it then takes."""
 
+    messages_per_second: float
+    server_busy_seconds_per_message: float  # of its one thread, waiting for the disk included
+    server_cpu_seconds_per_message: float
     history_bytes_per_chat: float  # of HISTORY exchanges
     mark_bytes_per_message: float  # by which duplicates are known
 
@@ -34,6 +37,7 @@ class Kept:
 class Burst:
     """Messages that come all at once, taken in by one gateway that polls; no worker runs."""
 
+    disk: bool  # whether Redis writes to one; else to memory
     messages_per_second: float
     gateway_cpu_seconds_per_message: float
 
@@ -43,11 +47,11 @@ class Idle:
     """What it costs each second that nobody writes."""
 
     shards: int
-    redis_requests_per_second_and_worker: float
     redis_requests_per_second_and_gateway: float
-    worker_cores: float
+    redis_requests_per_second_and_worker: float
     gateway_cores: float
-    server_cores: float  # with one gateway and one worker
+    worker_cores: float
+    server_cores: float  # with one gateway and four workers
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,8 @@ class Figures:
     cores: int
     busy_cores_before: float  # by others, just before the run
     loads: list[FullLoad]
-    kept: Kept
-    burst: Burst
+    mailbox: MailboxAlone
+    bursts: list[Burst]
     idle: list[Idle]
     steady: Steady
 
@@ -99,13 +103,13 @@ class Figures:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         found["loads"] = [FullLoad(**load) for load in found["loads"]]
         found["idle"] = [Idle(**idle) for idle in found["idle"]]
-        for name, kind in (("kept", Kept), ("burst", Burst), ("steady", Steady)):
-            found[name] = kind(**found[name])
+        found["bursts"] = [Burst(**burst) for burst in found["bursts"]]
+        found["mailbox"], found["steady"] = MailboxAlone(**found["mailbox"]), Steady(**found["steady"])
         return cls(**found)
 
-    def write(self, path: Path) -> None:
-        """To be read again."""
-        path.write_text(json.dumps(_rounded(asdict(self)), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    def text(self) -> str:
+        """As `read` takes it from a file."""
+        return json.dumps(_rounded(asdict(self)), indent=2) + "\n"
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401

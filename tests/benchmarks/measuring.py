@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import mean, quantiles
@@ -25,10 +26,10 @@ from redis.asyncio import Redis
 from bot.address import Address
 from bot.delivery import CHANNEL
 from bot.embedded import EmbeddedServer
-from bot.mailbox import Mailbox, Message, Reply
+from bot.mailbox import Bucket, Limits, Mailbox, Message, Outbox, Reply
 from bot.redis_link import connect
 from bot.settings import Settings
-from tests.benchmarks.figures import HISTORY, Burst, Figures, FullLoad, Idle, Kept, Steady
+from tests.benchmarks.figures import HISTORY, Burst, Figures, FullLoad, Idle, MailboxAlone, Steady
 from tests.benchmarks.simulation import Arrivals, steadily
 from tests.faults.kills import in_memory
 from tests.processes import Process, running
@@ -39,7 +40,9 @@ LIMITS = (1, 2, 4, 8, 16, 32)  # turns in a batch, at most, of one worker
 WORKERS = (2, 4)  # besides one, each with the largest batches
 SHARDS = 16  # of a mailbox, beside the one that it usually has, at which idle workers look
 BURST = 1000  # messages
-CHATS = 500  # whose histories are weighed
+CHATS = 300  # of which each has a whole history in the end
+AT_ONCE = 32  # requests to Redis
+COPIES = 40_000  # of a key that is weighed
 STEADY = 0.5  # of what one worker bears, in messages
 MOST_STEADY = 20.0  # messages a second: beyond 30 all would wait for Telegram
 STEPS = 20  # between quantiles, from the least to the most
@@ -206,47 +209,76 @@ async def full_load(workers: int, limit: int, seconds: float, seed: int) -> Full
     )
 
 
-async def kept(chats: int, seed: int) -> Kept:
-    """By deleting it, and looking at what that frees. The talk is our own corpus', its replies too."""
+async def mailbox_alone(chats: int, seed: int) -> MailboxAlone:
+    """All that a message asks of Redis, without processes in between; and what then is left there.
+
+    The talk is our own corpus', its replies too.
+    """
     dialogues = [one for one in read_own()[0] if len(one.turns) >= 2 * HISTORY]
-    talks = random.Random(seed).choices(dialogues, k=chats)
-    with tempfile.TemporaryDirectory(prefix="malbeot-capacity-", dir=in_memory()) as folder:
+    talks = dict(enumerate(random.Random(seed).choices(dialogues, k=chats), 10**9))
+    numbers, many = count(10**8), asyncio.Semaphore(AT_ONCE)  # chats and updates have numbers as long as Telegram's
+    with tempfile.TemporaryDirectory(prefix="malbeot-capacity-") as folder:
         async with EmbeddedServer(Path(folder)) as server:
-            redis = await connect(server.url)
-            mailbox, numbers = Mailbox.of(redis, Settings()), count(100_000_000)  # ids as long as Telegram's
-            for exchange in range(HISTORY):
-                for chat, talk in enumerate(talks, 10**9):
-                    message = Message(next(numbers), 1, talk.turns[2 * exchange], time.time())
-                    await mailbox.accept(Address(CHANNEL, str(chat)), message)
-                for turn in await mailbox.claim("capacity", limit=chats, wait=1):
-                    text = talks[int(turn.address.chat) - 10**9].turns[2 * exchange + 1]
-                    await mailbox.commit("capacity", turn, Reply("model", text, raw=text))
-            freed = []
-            for kind in ("history", "seen"):
-                keys = [key async for key in redis.scan_iter(match=f"malbeot:*:{kind}:*", count=1000)]
-                before = (await redis.info("memory"))["used_memory"]
-                await redis.delete(*keys)
-                freed.append((before - (await redis.info("memory"))["used_memory"]) / len(keys))
+            redis, settings = await connect(server.url), Settings()
+            mailbox, outbox, limits = Mailbox.of(redis, settings), Outbox.of(redis, settings), Limits(redis)
+
+            async def say(chat: int, text: str) -> None:
+                address = Address(CHANNEL, str(chat))
+                message = Message(next(numbers), 1, text, time.time())
+                async with many:
+                    await limits.spend(address, message, [Bucket("rate", address, settings.user_rate, 60.0)])
+                    await mailbox.accept(address, message)
+
+            began, begin = time.monotonic(), await redis.info()
+            for said in range(0, 2 * HISTORY, 2):
+                await asyncio.gather(*(say(chat, talk.turns[said]) for chat, talk in talks.items()))
+                while turns := await mailbox.claim("capacity", limit=AT_ONCE, wait=0.01):
+                    texts = [talks[int(turn.address.chat)].turns[said + 1] for turn in turns]
+                    replies = [Reply("model", text, raw=text) for text in texts]
+                    await asyncio.gather(*map(partial(mailbox.commit, "capacity"), turns, replies))
+                while sent := await outbox.read(CHANNEL, wait=0.01, limit=AT_ONCE):
+                    await asyncio.gather(*(outbox.ack(CHANNEL, delivery) for delivery in sent))
+            passed, end = time.monotonic() - began, await redis.info()
+            history, mark = await _taken(redis, "history"), await _taken(redis, "seen")
             await redis.aclose()
-    return Kept(*freed)
+    per_message = lambda *names: sum(end[name] - begin[name] for name in names) / HISTORY / chats  # noqa: E731
+    return MailboxAlone(
+        messages_per_second=HISTORY * chats / passed,
+        server_busy_seconds_per_message=per_message("eventloop_duration_sum") / 1e6,
+        server_cpu_seconds_per_message=per_message("used_cpu_user_main_thread", "used_cpu_sys_main_thread"),
+        history_bytes_per_chat=history,
+        mark_bytes_per_message=mark,
+    )
 
 
-async def burst(messages: int, seed: int, place: Path | None) -> Burst:
+async def _taken(redis: Redis, kind: str) -> float:
+    """Bytes of memory that a key of this kind takes, its part of the tables included: by making many more of them."""
+    keys = [key async for key in redis.scan_iter(match=f"malbeot:*:{kind}:*", count=1000)]
+    before = (await redis.info("memory"))["used_memory"]
+    async with redis.pipeline(transaction=False) as pipe:
+        for number in range(COPIES):
+            key = keys[number % len(keys)]
+            pipe.copy(key, f"{key[:-5]}{10_000 + number}")  # a name as long as its own
+        await pipe.execute()
+    return float((await redis.info("memory"))["used_memory"] - before) / COPIES
+
+
+async def burst(messages: int, seed: int, *, disk: bool) -> Burst:
     """Two lines of each chat, all at once."""
-    async with standing(0, place) as stand:
+    async with standing(0, None if disk else in_memory()) as stand:
         words = sayings(random.Random(seed))
         begin = await stand.moment()
         for number in range(messages):
             stand.telegram.say(1000 + number // 2, next(words))
         await stand.gateway.said('"event": "accepted"', times=messages)
         end = await stand.moment()
-    return Burst(messages / (end.at - begin.at), (end.cpu["gateway"] - begin.cpu["gateway"]) / messages)
+    return Burst(disk, messages / (end.at - begin.at), (end.cpu["gateway"] - begin.cpu["gateway"]) / messages)
 
 
 async def idle(shards: int, seconds: float) -> Idle:
-    """One gateway and one worker, and then three workers more, whose requests tell theirs from the gateway's."""
+    """A gateway alone, and then four workers beside it."""
     requests, cores = [], []
-    for workers in (1, 4):
+    for workers in (0, 4):
         async with standing(workers, shards=str(shards)) as stand:
             begin = await stand.moment()
             await asyncio.sleep(seconds)
@@ -254,14 +286,13 @@ async def idle(shards: int, seconds: float) -> Idle:
         passed = end.at - begin.at
         requests.append((_grown(begin, end, "total_reads_processed") - _OWN) / passed)
         cores.append({name: (cpu - begin.cpu[name]) / passed for name, cpu in end.cpu.items()})
-    worker = (requests[1] - requests[0]) / 3
     return Idle(
         shards=shards,
-        redis_requests_per_second_and_worker=worker,
-        redis_requests_per_second_and_gateway=requests[0] - worker,
-        worker_cores=cores[1]["workers"] / 4,
+        redis_requests_per_second_and_gateway=requests[0],
+        redis_requests_per_second_and_worker=(requests[1] - requests[0]) / 4,
         gateway_cores=cores[0]["gateway"],
-        server_cores=cores[0]["server"],
+        worker_cores=cores[1]["workers"] / 4,
+        server_cores=cores[1]["server"],
     )
 
 
@@ -332,8 +363,8 @@ async def measure(seconds: float, seed: int, report: Callable[[str], None]) -> F
     """All of it; `seconds` is the time for one full load, and the steady rate gets six times that."""
     busy = psutil.cpu_percent(interval=2) / 100 * (psutil.cpu_count() or 1)
     report(f"{busy:.1f} cores are busy with other things")
-    taken = await burst(BURST, seed)
-    report(f"{taken.messages_per_second:.0f} messages a second are taken in")
+    bursts = [await burst(BURST, seed, disk=disk) for disk in (True, False)]
+    report(f"{bursts[0].messages_per_second:.0f} messages a second are taken in")
     loads = []
     for workers, limit in [(1, limit) for limit in LIMITS] + [(workers, LIMITS[-1]) for workers in WORKERS]:
         load = await full_load(workers, limit, seconds, seed)
@@ -348,8 +379,8 @@ async def measure(seconds: float, seed: int, report: Callable[[str], None]) -> F
         cores=psutil.cpu_count() or 1,
         busy_cores_before=busy,
         loads=loads,
-        kept=await kept(CHATS, seed),
-        burst=taken,
+        mailbox=await mailbox_alone(CHATS, seed),
+        bursts=bursts,
         idle=resting,
         steady=quiet,
     )

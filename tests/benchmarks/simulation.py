@@ -12,6 +12,7 @@ import random
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import quantiles
 
 from bot.pace import OVERALL, PER_CHAT
@@ -55,7 +56,7 @@ class Service:
 
     def quantiles(self, batch: int) -> list[float]:
         """Seconds for so many turns; beyond the last point they grow as the batch does."""
-        for low, high in zip(self.points, self.points[1:], strict=False):
+        for low, high in pairwise(self.points):
             if batch <= high.batch:
                 part = max(0.0, batch - low.batch) / (high.batch - low.batch)
                 return [a + part * (b - a) for a, b in zip(low.seconds, high.seconds, strict=True)]
@@ -191,16 +192,15 @@ def percentile(waits: Sequence[float], percent: int) -> float:
     return quantiles(waits, n=100, method="inclusive")[percent - 1] if len(waits) > 1 else waits[0]
 
 
-def needed(written: Arrivals, service: Service, *, bound: float, fullest: float, overall: float = OVERALL) -> int:
-    """The fewest workers of which p95 of the answers is within `bound` seconds, none being busier than `fullest`."""
-    low, high = 0, 1  # too few, and perhaps enough
+def needed(written: Arrivals, service: Service, *, bound: float, at_least: int = 1, overall: float = OVERALL) -> int:
+    """The fewest workers, but `at_least` so many, of which p95 of the answers is within `bound` seconds."""
 
     def enough(workers: int) -> bool:
-        outcome = simulate(written, service, workers=workers, overall=overall)
-        return percentile(outcome.answered, 95) <= bound and outcome.use <= fullest
+        return percentile(simulate(written, service, workers=workers, overall=overall).answered, 95) <= bound
 
+    low, high = at_least - 1, at_least  # too few, or not to be tried; and perhaps enough
     while not enough(high):
-        low, high = high, 2 * high
+        low, high = high, high + max(1, high // 4)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
