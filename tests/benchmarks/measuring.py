@@ -47,7 +47,6 @@ STEADY = 0.5  # of what one worker bears, in messages
 MOST_STEADY = 20.0  # messages a second: beyond 30 all would wait for Telegram
 STEPS = 20  # between quantiles, from the least to the most
 _LINES = 7  # that a visitor says, at most
-_WARM = 0.25  # of the time, before what counts
 _OWN = 2  # requests between two moments that are ours
 
 
@@ -177,10 +176,12 @@ async def full_load(workers: int, limit: int, seconds: float, seed: int) -> Full
     async with standing(workers, batch_size=str(limit)) as stand:
         visitors, log = Visitors(stand.telegram, random.Random(seed)), Log(stand.workers, "answered")
 
-        async def press(seconds: float) -> int:
+        crowd = max(8, 3 * workers * limit)
+
+        async def press(seconds: float, at_least: int = 0) -> int:
             replies, end = 0, time.monotonic() + seconds
-            while time.monotonic() < end:
-                while len(visitors.waiting) < max(8, 3 * workers * limit):
+            while time.monotonic() < end or replies < at_least:
+                while len(visitors.waiting) < crowd:
                     visitors.speak()
                 await asyncio.sleep(0.01)
                 news = log.read()
@@ -189,7 +190,7 @@ async def full_load(workers: int, limit: int, seconds: float, seed: int) -> Full
                     visitors.hear(line)
             return replies
 
-        await press(seconds * _WARM)
+        await press(0, crowd)  # by then as many as ever wait in Redis
         log.count_from_here()
         begin = await stand.moment()
         replies = await press(seconds)
