@@ -161,16 +161,28 @@ def bounds(figures: Figures) -> str:
     return table(("one of", "messages/s", f"daily users, at {FULLEST:.0%}", "then"), rows, numbers=2)
 
 
+def short(one: Need) -> str:
+    """What a bot takes that has as many users as Telegram lets it have."""
+    words = [
+        f"workers with a core each: {one.workers}",
+        f"gateways: {one.gateways}",
+        f"Redis: {_size(one.memory)}, {one.requests:,.0f} requests a second",
+    ]
+    return f"One bot serves about {_two_digits(one.users / one.bots):,} daily users. That takes {'; '.join(words)}."
+
+
 def tables(figures: Figures, seed: int = SEED) -> dict[str, str]:
     """All of the document's, by the name of their place."""
+    found = [need(figures, users, seed) for users in SIZES]
     return {
+        "short": short(found[-1]),
         "assumptions": assumptions(),
         "machine": machine(figures),
         "loads": loads(figures),
         "costs": costs(figures),
         "agreement": agreement(figures),
         "limits": bounds(figures),
-        "needs": needs([need(figures, users, seed) for users in SIZES]),
+        "needs": needs(found),
         "one-bot": needs([need(figures, users, seed, lifted=True) for users in SIZES[1:]]),
     }
 

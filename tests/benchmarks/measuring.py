@@ -42,6 +42,7 @@ SHARDS = 16  # of a mailbox, beside the one that it usually has, at which idle w
 BURST = 1000  # messages
 CHATS = 300  # of which each has a whole history in the end
 AT_ONCE = 32  # requests to Redis
+IDLE = 10.0  # seconds; some of what is asked comes every five
 COPIES = 40_000  # of a key that is weighed
 STEADY = 0.5  # of what one worker bears, in messages
 MOST_STEADY = 20.0  # messages a second: beyond 30 all would wait for Telegram
@@ -374,7 +375,7 @@ async def measure(seconds: float, seed: int, report: Callable[[str], None]) -> F
     single = loads[len(LIMITS) - 1].replies_per_second
     quiet = await steady(min(STEADY * single, MOST_STEADY), 6 * seconds, seed)
     report(f"{quiet.messages} messages at {quiet.messages_per_second:.1f} a second")
-    resting = [await idle(shards, seconds / 2) for shards in (1, SHARDS)]
+    resting = [await idle(shards, IDLE) for shards in (1, SHARDS)]
     return Figures(
         processor=_processor(),
         cores=psutil.cpu_count() or 1,
