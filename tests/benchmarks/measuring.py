@@ -309,6 +309,7 @@ async def steady(rate: float, seconds: float, seed: int) -> Steady:
         end = await stand.moment()
         answered.read()
     waited = {tuple(line["origins"]): line["waited"] for line in answered.lines[0]}
+    sent = [(tuple(line["origins"]), line["seconds"]) for line in delivered.lines[0]]
     per_message = lambda used: used / len(written)  # noqa: E731
     calls = {name: per_message(number - begin.calls.get(name, 0)) for name, number in end.calls.items()}
     return Steady(
@@ -330,7 +331,7 @@ async def steady(rate: float, seconds: float, seed: int) -> Steady:
         redis_bytes_out_per_message=per_message(_grown(begin, end, "total_net_output_bytes")),
         append_only_file_bytes_per_message=per_message(_grown(begin, end, "aof_current_size")),
         answered_seconds=spread(list(waited.values())),
-        delivered_seconds=spread([waited[tuple(line["origins"])] + line["seconds"] for line in delivered.lines[0]]),
+        delivered_seconds=spread([waited[turn] + seconds for turn, seconds in sent if turn in waited]),  # no apologies
     )
 
 
