@@ -95,6 +95,8 @@ async def converse(
         for task in tasks:
             task.cancel()
     assert answered == sent
-    left = Outbox(redis, shards=mailbox.shards)
-    assert [await left.read("telegram", wait=0, shard=shard) for shard in range(mailbox.shards)] == [[]] * mailbox.shards
+    outbox = Outbox(redis, shards=mailbox.shards)
+    assert [
+        reply for shard in range(mailbox.shards) for reply in await outbox.read("telegram", wait=0, shard=shard)
+    ] == []
     assert await mailbox.backlog() == 0

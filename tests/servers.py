@@ -238,8 +238,12 @@ class Cluster:
 
     async def refused(self, error: str) -> int:
         """How often any node has answered with this error (`MOVED`)."""
-        told = [await node.call("INFO", "errorstats") for node in self.nodes]
-        return sum(int(found.get(f"errorstat_{error}", {}).get("count", 0)) for found in told if isinstance(found, dict))
+        times = 0
+        for node in self.nodes:
+            told = await node.call("INFO", "errorstats")
+            assert isinstance(told, dict)
+            times += int(told.get(f"errorstat_{error}", {"count": 0})["count"])
+        return times
 
 
 @contextlib.asynccontextmanager

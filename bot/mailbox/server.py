@@ -79,7 +79,7 @@ async def _together(redis: Redis, key: str, *commands: Sequence[str | int | floa
         for command in commands:
             pipe.execute_command(*command, target_nodes=redis.get_node_from_key(key))
         # Else the library would send what is refused there to another node, and what is not would stay behind.
-        return list(await pipe.execute(raise_on_error=False, allow_redirections=False))  # type: ignore[call-arg]
+        return list(await pipe.execute(raise_on_error=False, allow_redirections=False))
     for command in commands:
         pipe.execute_command(*command)
     return list(await pipe.execute(raise_on_error=False))

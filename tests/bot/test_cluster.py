@@ -5,13 +5,11 @@ import contextlib
 import re
 import signal
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from time import time
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from structlog.testing import capture_logs
 
 from bot import texts
 from bot.address import Address
@@ -21,7 +19,7 @@ from bot.mailbox.keys import Shards
 from bot.redis_link import connect
 from tests.crowd import converse
 from tests.processes import ROOT
-from tests.servers import Cluster, Node, cluster, free_port, in_background, until
+from tests.servers import Cluster, cluster, free_port, in_background, until
 from tests.service import serving
 
 CHATS = [Address("telegram", str(number)) for number in range(1001, 1021)]
@@ -30,10 +28,8 @@ SHARDS = 3
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three masters without replicas and a spare one; what one of them has is no reason for another to refuse."""
-    # Else a master that has given its last slot away becomes a replica.
-    options = {"cluster-require-full-coverage": "no", "cluster-allow-replica-migration": "no"}
-    with in_background(cluster(tmp_path_factory.mktemp("cluster"), spare=1, **options)) as made:
+    """Three masters without replicas; what one of them has is no reason for another to refuse."""
+    with in_background(cluster(tmp_path_factory.mktemp("cluster"), **{"cluster-require-full-coverage": "no"})) as made:
         yield made
 
 
@@ -190,110 +186,6 @@ async def test_workers_sign_in_everywhere_and_are_counted_once(mailbox: Mailbox)
     assert [worker.name for worker in await mailbox.workers()] == ["w1", "w2"]
     await mailbox.leave("w1")
     assert [worker.name for worker in await mailbox.workers()] == ["w2"]
-
-
-@pytest.mark.timeout(300)
-async def test_a_slot_that_moves_under_a_crowd_is_followed(three: Cluster, redis: Redis) -> None:
-    """To a master that nobody has heard of, and back; each time with ASK, TRYAGAIN and MOVED."""
-    home = await three.owner("s0")
-
-    async def move(to: Node) -> None:
-        before = {error: await three.refused(error) for error in ("ASK", "TRYAGAIN", "MOVED")}
-
-        async def met(*errors: str) -> bool:
-            return all([await three.refused(error) > before[error] for error in errors])
-
-        await three.move("s0", to, halfway=lambda: until(lambda: met("TRYAGAIN")))
-        await until(lambda: met("ASK", "TRYAGAIN", "MOVED"))
-
-    async def there_and_back() -> None:
-        await move(three.nodes[-1])
-        await move(home)
-
-    mailbox = Mailbox(redis, claim_ttl=2, shards=SHARDS, max_mailbox=10_000)
-    await converse(redis, mailbox, CHATS, workers=4, meanwhile=there_and_back)
-    assert await three.owner("s0") is home
-
-
-async def test_while_a_slot_moves_its_messages_wait_and_others_go_on(three: Cluster, mailbox: Mailbox) -> None:
-    home, before = await three.owner("s0"), await three.refused("TRYAGAIN")
-    chats = [chat for shard in range(SHARDS) for chat in of_shard(shard, 1)]
-    calls: list[asyncio.Task[Accepted]] = []
-
-    async def speak() -> None:
-        """At first; then see that those who must wait try it oftener than the library by itself does."""
-        if not calls:
-            calls.extend(asyncio.create_task(mailbox.accept(chat, said(index))) for index, chat in enumerate(chats))
-            assert await asyncio.gather(*calls[1:]) == [Accepted.ACCEPTED] * (SHARDS - 1)
-        await until(lambda: often())
-
-    async def often() -> bool:
-        return await three.refused("TRYAGAIN") >= before + 20
-
-    for number in range(6):
-        await mailbox.accept(of_shard(0, 10)[number], said(100 + number))
-    await three.move("s0", three.nodes[-1], halfway=speak)
-    assert await calls[0] is Accepted.ACCEPTED
-    assert await mailbox.backlog() == SHARDS + 6
-    await three.move("s0", home)
-
-
-@pytest.mark.parametrize("known", [True, False])
-async def test_what_has_moved_ahead_of_its_slot_is_found_at_once(three: Cluster, redis: Redis, known: bool) -> None:
-    home = await three.owner("s0")
-    to = next(node for node in three.nodes if node is not home) if known else three.nodes[-1]
-    calls = 50
-    await redis.set("malbeot:{s0}:x", "here")
-
-    async def look() -> None:
-        before = await three.refused("MOVED")
-        assert await asyncio.gather(*(redis.get("malbeot:{s0}:x") for _ in range(calls))) == ["here"] * calls
-        assert await three.refused("MOVED") == before, "ASKING was heard by the connection that asked"
-
-    await three.move("s0", to, halfway=look)
-    await three.move("s0", home, halfway=look)
-
-
-@pytest.mark.timeout(300)
-async def test_a_conversation_goes_on_while_its_slot_moves(three: Cluster, redis: Redis) -> None:
-    chats = [int(chat.chat) for chat in of_shard(0, 4)]
-    home, asked = await three.owner("s0"), list[asyncio.Task[str]]()
-    async with serving(three.url, shards=SHARDS) as service:
-        for chat in chats:
-            assert await service.ask(chat, "벚나무") == "벚나무라고요"
-
-        async def speak() -> None:
-            if not asked:
-                before = await three.refused("TRYAGAIN")
-                asked.extend(asyncio.create_task(service.ask(chat, "등대")) for chat in chats)
-                await until(lambda: tried(before))
-
-        async def tried(before: int) -> bool:
-            return await three.refused("TRYAGAIN") > before
-
-        await three.move("s0", three.nodes[-1], halfway=speak)
-        assert await asyncio.gather(*asked) == ["등대라고요"] * len(chats)
-        assert {tuple(talk) for talk in service.engine.asked[-1]} <= {("벚나무", "벚나무라고요", "등대")}
-        await three.move("s0", home)
-
-
-@pytest.mark.timeout(300)
-async def test_replicas_are_waited_for_where_the_slot_has_moved_to(tmp_path: Path) -> None:
-    async with cluster(tmp_path, masters=2, replicas=1) as made:
-        giver = await made.owner("s0")
-        taker = next(node for node in made.nodes[:2] if node is not giver)
-        redis = await connect(made.url)
-        mailbox = Mailbox(redis, replicas=1)
-        assert await mailbox.accept(CHATS[0], said(1)) is Accepted.ACCEPTED
-        with capture_logs() as logs:
-            await made.move("s0", taker)
-            assert await mailbox.accept(CHATS[0], said(2)) is Accepted.ACCEPTED
-            assert logs == []
-            await made.move("s0", giver)
-            await made.nodes[2 + made.nodes.index(giver)].kill()
-            assert await mailbox.accept(CHATS[0], said(3)) is Accepted.ACCEPTED
-        assert [line["event"] for line in logs] == ["not_replicated"], "the giver's replica has nothing to say"
-        await redis.aclose()
 
 
 @pytest.mark.parametrize("steps", [(3,), (5, 2), (4, 1)])
