@@ -1,8 +1,11 @@
 """A client to a cluster that rides out what a single server's client does."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis import exceptions
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.cluster import ClusterNode, PipelineCommand, RedisCluster
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
@@ -10,6 +13,8 @@ from redis.backoff import NoBackoff
 
 from bot.redis_address import RedisAddress
 from bot.redis_connection import OPTIONS, cancellable, patient
+
+_HOPS = 8  # from node to node, of one attempt
 
 
 class Cluster(RedisCluster):
@@ -28,7 +33,6 @@ class Cluster(RedisCluster):
             ssl=secure,
             retry=Retry(NoBackoff(), 0),
             require_full_coverage=False,  # a failover in one part is no reason to do without the others
-            reinitialize_steps=0,  # nor is a slot that moved one to close all connections: where it went, MOVED says
             **options,
         )
         # Also of the nodes that will be found: they are made of these options.
@@ -36,7 +40,7 @@ class Cluster(RedisCluster):
         self.connection_kwargs["connection_class"] = connection
         for node in self.nodes_manager.startup_nodes.values():
             node.connection_class = connection
-        self._patience = patient(exceptions.ClusterError)  # the slot is down, or was on the move at each attempt
+        self._patience = patient(exceptions.ClusterError)  # a part is down, or was on the move at each of many tries
 
     async def initialize(self, *arguments: Any, **options: Any) -> "Cluster":  # noqa: ANN401
         try:
@@ -59,16 +63,29 @@ class Cluster(RedisCluster):
 
         return await self._patience.call_with_retry(attempt, _nothing)
 
-    def get_node(self, host: str | None = None, port: int | None = None, node_name: str | None = None) -> Any:  # noqa: ANN401
-        """The library asks for a node by its name when another said ASK; see `_Asked`."""
-        if node_name is None:
-            return super().get_node(host, port)
-        node = super().get_node(node_name=node_name)
-        if node is None:  # it holds no slots yet
-            host, _, number = node_name.rpartition(":")
-            node = ClusterNode(host, int(number), **self.connection_kwargs)
-            self.nodes_manager.set_nodes(self.nodes_manager.nodes_cache, {node_name: node})
-        return _Asked(node)
+    async def _execute_command(self, target_node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Go where a slot has moved to, or is moving to: by the library's way there ASKING and the command may take
+        different connections, a node that holds no slot yet is none, and for some moves all connections are closed.
+        """
+        place: Any = _Place(target_node)
+        for _ in range(_HOPS):
+            try:
+                return await super()._execute_command(place, *arguments, **options)
+            except _ElsewhereError as elsewhere:
+                where = elsewhere.error
+            if isinstance(where, exceptions.MovedError):
+                await self.nodes_manager.move_slot(where)
+                place = _Place(self.nodes_manager.get_node_from_slot(where.slot_id))
+            else:
+                place = _Place(self._node(where.host, where.port), asking=True)
+        raise exceptions.ClusterError("sent from node to node")
+
+    def _node(self, host: str, port: int) -> ClusterNode:
+        node = self.get_node(host, port)
+        if node is None:
+            node = ClusterNode(host, port, **self.connection_kwargs)
+            self.nodes_manager.set_nodes(self.nodes_manager.nodes_cache, {node.name: node})
+        return node
 
     async def _determine_slot(self, command: str, *arguments: Any) -> int:  # noqa: ANN401
         # At each read the library would ask a node which of the words is the key; and always the same one, dead or not.
@@ -77,27 +94,59 @@ class Cluster(RedisCluster):
         return int(await super()._determine_slot(command, *arguments))
 
 
-class _Asked:
-    """A node that a slot is moving to, as the library uses it: each command goes with ASKING before it.
+class _ElsewhereError(exceptions.ResponseError):
+    """What a node said of a slot, kept from the library."""
 
-    The library sends ASKING by itself, on whatever connection is free, and the command perhaps on another.
-    """
+    def __init__(self, error: exceptions.AskError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
-    def __init__(self, node: ClusterNode) -> None:
+
+class _Place:
+    """A node as the library uses it; each command goes with ASKING before it, if `asking`."""
+
+    def __init__(self, node: ClusterNode, *, asking: bool = False) -> None:
         self._node = node
+        self._asking = asking
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._node, name)
 
-    async def execute_command(self, *arguments: Any, asking: bool = False, **options: Any) -> Any:  # noqa: ANN401, ARG002
-        if arguments == ("ASKING",):
-            return None
-        both = [PipelineCommand(0, "ASKING"), PipelineCommand(1, *arguments, **options)]
-        await self._node.execute_pipeline(both)
-        for command in both:
-            if isinstance(command.result, Exception):
-                raise command.result
-        return both[1].result
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        try:
+            options.pop("asking", None)  # the library's, for a command that nobody here uses
+            if not self._asking:
+                return await self._node.execute_command(*arguments, **options)
+            both = [PipelineCommand(0, "ASKING"), PipelineCommand(1, *arguments, **options)]
+            await self._node.execute_pipeline(both)
+            for command in both:
+                if isinstance(command.result, Exception):
+                    raise command.result
+            return both[1].result
+        except exceptions.AskError as error:  # of which MovedError is one
+            raise _ElsewhereError(error) from error
+
+
+@asynccontextmanager
+async def master_of(redis: Redis, key: str) -> AsyncIterator[Redis]:
+    """A client to the one server where the key is: `redis` itself, or a cluster's master, which has transactions.
+
+    The library's own for a cluster start a thread for each command. A slot that moves meanwhile is a RedisError here.
+    """
+    if not isinstance(redis, RedisCluster):
+        yield redis
+        return
+    try:
+        node = redis.get_node_from_key(key)
+    except exceptions.SlotNotCoveredError as error:
+        raise exceptions.ClusterDownError(str(error)) from error
+    options = node.connection_kwargs | {"retry": patient()}
+    pool = ConnectionPool(connection_class=node.connection_class, **options)
+    master = Redis.from_pool(pool)
+    try:
+        yield master
+    finally:
+        await master.aclose()
 
 
 async def _nothing(_: Exception) -> None:
