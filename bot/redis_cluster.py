@@ -140,13 +140,19 @@ async def master_of(redis: Redis, key: str) -> AsyncIterator[Redis]:
         node = redis.get_node_from_key(key)
     except exceptions.SlotNotCoveredError as error:
         raise exceptions.ClusterDownError(str(error)) from error
-    options = node.connection_kwargs | {"retry": patient()}
-    pool = ConnectionPool(connection_class=node.connection_class, **options)
-    master = Redis.from_pool(pool)
-    try:
+    async with client_of(node, retry=patient()) as master:
         yield master
+
+
+@asynccontextmanager
+async def client_of(node: ClusterNode, *, retry: Retry) -> AsyncIterator[Redis]:
+    """A client to one node alone."""
+    options = node.connection_kwargs | {"retry": retry}
+    client = Redis.from_pool(ConnectionPool(connection_class=node.connection_class, **options))
+    try:
+        yield client
     finally:
-        await master.aclose()
+        await client.aclose()
 
 
 async def _nothing(_: Exception) -> None:

@@ -50,6 +50,7 @@ async def test_a_backup_of_a_live_cluster_is_restored_into_an_empty_one(
     before = await take(redis, "")
     code, _, said = await operate(env, "restore", str(file))
     assert (code, "stop them" in said) == (1, True), "a gateway holds a lease in another shard than the first"
+    await lease.release()
     await redis.flushall()
     assert (await operate(env, "restore", str(file)))[0] == 0
     assert alike(await take(redis, ""), before)
