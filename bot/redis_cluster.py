@@ -40,6 +40,7 @@ class Cluster(RedisCluster):
         self.connection_kwargs["connection_class"] = connection
         for node in self.nodes_manager.startup_nodes.values():
             node.connection_class = connection
+        self.commands_parser: Any = _FirstIsKey()
         self._patience = patient(exceptions.ClusterError)  # a part is down, or was on the move at each of many tries
 
     async def initialize(self, *arguments: Any, **options: Any) -> "Cluster":  # noqa: ANN401
@@ -53,11 +54,18 @@ class Cluster(RedisCluster):
             raise found.__cause__
         raise exceptions.ConnectionError(str(found)) from found
 
+    async def aclose(self) -> None:
+        self._initialize = False  # else the library would leave all open, if it was about to ask the nodes anew
+        await super().aclose()
+
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         async def attempt() -> Any:  # noqa: ANN401
             try:
                 return await super(Cluster, self).execute_command(*arguments, **options)
-            except exceptions.SlotNotCoveredError as error:
+            except (
+                exceptions.SlotNotCoveredError,
+                KeyError,
+            ) as error:  # the latter is how the library means the former
                 self._initialize = True  # ask the nodes anew
                 raise exceptions.ClusterDownError(str(error)) from error
 
@@ -88,10 +96,21 @@ class Cluster(RedisCluster):
         return node
 
     async def _determine_slot(self, command: str, *arguments: Any) -> int:  # noqa: ANN401
-        # At each read the library would ask a node which of the words is the key; and always the same one, dead or not.
         if command in ("XREAD", "XREADGROUP"):
             return self.keyslot(arguments[arguments.index(b"STREAMS") + 1])
         return int(await super()._determine_slot(command, *arguments))
+
+
+class _FirstIsKey:
+    """Which words of a command are keys: of all that are used here but have no rule above or in the library, the first.
+
+    The library's own asks a node for a list of commands, before any call, and always the same one, dead or not.
+    """
+
+    async def initialize(self, node: ClusterNode) -> None: ...
+
+    async def get_keys(self, _: str, *arguments: Any) -> list[Any]:  # noqa: ANN401
+        return list(arguments[:1])
 
 
 class _ElsewhereError(exceptions.ResponseError):

@@ -5,6 +5,7 @@ import contextlib
 import re
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from time import time
 
 import pytest
@@ -19,7 +20,7 @@ from bot.mailbox.keys import Shards
 from bot.redis_link import connect
 from tests.crowd import converse
 from tests.processes import ROOT
-from tests.servers import Cluster, cluster, free_port, in_background, until
+from tests.servers import Cluster, Node, cluster, free_port, in_background, until
 from tests.service import serving
 
 CHATS = [Address("telegram", str(number)) for number in range(1001, 1021)]
@@ -239,6 +240,26 @@ async def test_a_master_that_is_away_stops_only_what_lies_there(three: Cluster, 
     finally:
         gone.process.send_signal(signal.SIGCONT)
     await until(lambda: mailbox.accept(of_shard(2, 1)[0], said(99)))
+
+
+@pytest.mark.timeout(300)
+async def test_who_starts_while_a_master_is_dead_serves_what_lies_elsewhere(tmp_path: Path) -> None:
+    async with cluster(tmp_path, **{"cluster-require-full-coverage": "no"}) as made:
+        for number, gone in enumerate(made.nodes):
+            near = [shard for shard in range(SHARDS) if await made.owner(f"s{shard}") is not gone]
+            [chat] = of_shard(near[0], 1)
+            await gone.kill()
+            redis = await connect(made.url)
+            mailbox = Mailbox(redis, shards=SHARDS)
+            assert await mailbox.accept(chat, said(number)) is Accepted.ACCEPTED
+            assert await mailbox.forget(chat) == 1
+            await redis.aclose()
+            await gone.again()
+            await until(lambda gone=gone: all_is_well(gone))  # type: ignore[misc]
+
+
+async def all_is_well(node: Node) -> bool:
+    return "cluster_slots_ok:16384" in str(await node.call("CLUSTER", "INFO"))
 
 
 @pytest.mark.parametrize("address", ["redis+cluster://:hunter2@{}", "redis+cluster://{}?no_such=hunter2"])

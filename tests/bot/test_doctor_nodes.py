@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bot.test_doctor import Examine, Table, examine
-from tests.servers import Cluster, Node, Watched, cluster, in_background, until, watched
+from tests.servers import Cluster, Node, cluster, in_background, until, watched
 
 __all__ = ["examine"]
 
@@ -70,10 +70,14 @@ async def test_replicas_that_are_wanted_are_missed(three: Cluster, examine: Exam
 async def test_a_slot_that_is_on_the_move_is_told(three: Cluster, examine: Examine) -> None:
     giver = await three.owner("s5")
     taker = next(node for node in three.nodes if node is not giver)
-    slot = str(await giver.call("CLUSTER", "KEYSLOT", "{s5}"))
-    await giver.call("CLUSTER", "SETSLOT", slot, "MIGRATING", str(await taker.call("CLUSTER", "MYID")))
-    _, found = await examine(redis_url=three.url, shards=12)
-    await giver.call("CLUSTER", "SETSLOT", slot, "STABLE")
+    tables: list[Table] = []
+
+    async def ask() -> None:
+        tables.append((await examine(redis_url=three.url, shards=12))[1])
+
+    await three.move("s5", taker, halfway=ask)
+    await three.move("s5", giver)
+    found = tables[0]
     assert unsound(found) == {f"slots of {of(giver)}"}
     assert found[f"slots of {of(giver)}"][1] == "shard 5 is on the move"
 
