@@ -11,6 +11,8 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from bot.errors import ServerError
+from bot.mailbox.keys import Shards
 from bot.redis_address import RedisAddress
 from bot.redis_connection import OPTIONS, cancellable, patient
 
@@ -62,10 +64,7 @@ class Cluster(RedisCluster):
         async def attempt() -> Any:  # noqa: ANN401
             try:
                 return await super(Cluster, self).execute_command(*arguments, **options)
-            except (
-                exceptions.SlotNotCoveredError,
-                KeyError,
-            ) as error:  # the latter is how the library means the former
+            except (exceptions.SlotNotCoveredError, KeyError) as error:  # the library means the same by both
                 self._initialize = True  # ask the nodes anew
                 raise exceptions.ClusterDownError(str(error)) from error
 
@@ -161,6 +160,17 @@ async def master_of(redis: Redis, key: str) -> AsyncIterator[Redis]:
         raise exceptions.ClusterDownError(str(error)) from error
     async with client_of(node, retry=patient()) as master:
         yield master
+
+
+async def check_settled(redis: Redis, shards: int) -> None:
+    """ServerError if a shard's slot is on the move, or moved since the client was made: SCAN may not find all in it."""
+    for keys in Shards(shards).all:
+        nothing = f"{keys.prefix}nothing"  # of a key that is not there, who gives its slot away says ASK
+        async with master_of(redis, nothing) as master:
+            try:
+                await master.exists(nothing)
+            except exceptions.AskError:
+                raise ServerError("a slot of the cluster is on the move: try again when it has moved") from None
 
 
 @asynccontextmanager

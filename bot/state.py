@@ -17,7 +17,8 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from bot.errors import BotError, ServerError
 from bot.mailbox import Mailbox, codec
-from bot.redis_cluster import master_of
+from bot.mailbox.keys import Keys
+from bot.redis_cluster import check_settled, master_of
 
 _ALL = "malbeot:*"
 _MARK = "malbeot:{s0}:moving"  # stands in the target while it holds a part: whose
@@ -58,8 +59,11 @@ class State:
 async def take(server: Redis, state_id: str) -> State:
     """What the server holds. Of each shard all but marks is read at one moment, which holds the server up so long.
 
-    Its marks are read before, so that none tells of an update that is not in it.
+    Its marks are read before, so that none tells of an update that is not in it. ServerError where a cluster is just
+    moving some of it.
     """
+    shards = int(await server.get(Keys(0).shards) or 1)
+    await check_settled(server, shards)
     names = [name async for name in server.scan_iter(match=_ALL, count=1000)]
     kept = sorted({name for name in names if _part(name) not in _MADE_ANEW | _PASSING})
     entries: list[Entry] = []
@@ -69,6 +73,7 @@ async def take(server: Redis, state_id: str) -> State:
             for some in _slices(name for name in shard if _part(name) in _MARKS):
                 entries += await _read(master, some, at_one_moment=False)
             entries += await _read(master, [name for name in shard if _part(name) not in _MARKS], at_one_moment=True)
+    await check_settled(server, shards)
     return State(state_id, tuple(entries))
 
 

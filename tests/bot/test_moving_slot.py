@@ -8,12 +8,18 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from bot.mailbox import Accepted, Mailbox
+from bot.errors import ServerError
+from bot.mailbox import Accepted, Mailbox, agree
 from bot.redis_link import connect
+from bot.state import take
+from tests.bot.test_backup import alike, operate
 from tests.bot.test_cluster import CHATS, SHARDS, of_shard, said
 from tests.crowd import converse
+from tests.processes import environment
 from tests.servers import Cluster, Node, cluster, in_background, until
 from tests.service import serving
+
+MOVING = "a slot of the cluster is on the move: try again when it has moved"
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +139,28 @@ async def test_a_conversation_goes_on_while_its_slot_moves(three: Cluster) -> No
         assert await asyncio.gather(*asked) == ["등대라고요"] * len(chats)
         assert {tuple(talk) for talk in service.engine.asked[-1]} <= {("벚나무", "벚나무라고요", "등대")}
         await three.move("s0", home)
+
+
+async def test_what_is_on_the_move_is_not_taken_by_halves(three: Cluster, redis: Redis, tmp_path: Path) -> None:
+    """Nobody who scans the masters finds what has gone ahead to one that nobody has heard of."""
+    home, mailbox = await three.owner("s0"), Mailbox(redis, shards=SHARDS)
+    await agree(redis, SHARDS)
+    for number, chat in enumerate(CHATS):
+        await mailbox.accept(chat, said(number))
+    before = await take(redis, "")
+    env = environment(tmp_path, redis_url=three.url, shards="1")
+
+    async def ask() -> None:
+        with pytest.raises(ServerError, match="on the move"):
+            await take(redis, "")
+        assert await operate(env, "reshard") == (2, b"", f"malbeot: {MOVING}\n")
+
+    await three.move("s0", three.nodes[-1], halfway=ask)
+    with pytest.raises(ServerError, match="on the move"):
+        await take(redis, "")
+    assert await mailbox.backlog() == len(CHATS)  # and the client has learned where it is
+    assert alike(await take(redis, ""), before)
+    await three.move("s0", home)
 
 
 @pytest.mark.timeout(300)
