@@ -140,7 +140,9 @@ def reshard() -> None:
 
     async def run(settings: "Settings", redis: "Redis") -> None:
         from bot.mailbox import reshard
+        from bot.redis_cluster import check_settled
 
+        await check_settled(redis, settings.shards)
         print(f"in {settings.shards} shards; messages that wait: {await reshard(redis, settings.shards)}")
 
     _on_redis(run)

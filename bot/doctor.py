@@ -6,28 +6,22 @@ Looks only: nothing is changed anywhere, and whoever polls Telegram is not distu
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from time import time
-from typing import Any, Protocol
+from typing import Protocol
 
-from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import RedisError, ResponseError
 from rich.table import Table
 
 from bot import settings as sources
+from bot.doctor_redis import look_at_redis
 from bot.embedded import running
 from bot.errors import BotError
-from bot.findings import Finding, State, clock
+from bot.findings import Finding, State
 from bot.logs import secret_values
-from bot.mailbox import DeadLetters, Mailbox
-from bot.redis_link import connect
 from bot.settings import MASK, Settings
 from bot.tables import console, harmless
 
-OLDEST = (6, 2)  # version of Redis
 LITTLE_ROOM, NO_ROOM = 2**30, 2**27  # bytes free on the disk
 _LONGEST = 300  # characters of what was found
 
@@ -44,14 +38,10 @@ class Loaded(Protocol):
 
 Load = Callable[[Settings], Loaded]
 
-_UNSEEN = "not allowed to look"
-
 
 async def run_doctor(settings: Settings, load: Load | None) -> int:
     """Print the table; returns the exit code. `load` loads the checkpoint; None where no engine is installed."""
-    parts = await asyncio.gather(
-        _telegram(settings), _mailbox(settings), asyncio.to_thread(_checkpoint, settings, load)
-    )
+    parts = await asyncio.gather(_telegram(settings), _redis(settings), asyncio.to_thread(_checkpoint, settings, load))
     findings = [*_files(settings), *(finding for part in parts for finding in part)]
     table = Table("", "what", "found", "mend")
     for finding in findings:
@@ -130,115 +120,8 @@ async def _telegram(settings: Settings) -> list[Finding]:
 # Redis
 
 
-async def _mailbox(settings: Settings) -> list[Finding]:
+async def _redis(settings: Settings) -> list[Finding]:
     url = settings.redis_url.get_secret_value() if settings.redis_url else running(settings.data_dir)
     if url is None:
         return [Finding("Redis", "the embedded server is not running", State.WARNING, "make run")]
-    try:
-        server = await connect(url)
-    except BotError as error:
-        mend = "see that the server runs, that address, user and password are right, and that no firewall is between"
-        return [Finding("Redis", str(error), State.FAULT, mend)]
-    findings: list[Finding] = []
-    try:
-        if isinstance(server, RedisCluster):
-            findings.append(Finding("Redis", "a cluster; how each node stands is not looked at"))
-        else:
-            for look in (_version, _persistence, _memory):
-                findings += await _if_allowed(server, look)
-        seconds, microseconds = await server.time()
-        findings.append(clock("Redis", seconds + microseconds / 1e6, time()))
-        findings += await _queue(server, settings)
-    except BotError as error:
-        findings.append(Finding("Redis", str(error), State.FAULT, "start the newer release again"))
-    except RedisError as error:
-        findings.append(Finding("Redis", f"was lost ({type(error).__name__})", State.FAULT, "look at its log"))
-    finally:
-        await server.aclose()
-    return findings
-
-
-Look = Callable[[Redis], Awaitable[Iterable[Finding]]]
-
-
-async def _if_allowed(server: Redis, look: Look) -> Iterable[Finding]:
-    try:
-        return await look(server)
-    except ResponseError:  # our user may not, or a provider has taken the command away
-        return [Finding(f"Redis' {look.__name__.strip('_')}", _UNSEEN)]
-
-
-async def _version(server: Redis) -> list[Finding]:
-    about = await server.info("server")
-    return [judge_version(str(about.get("valkey_version") or about["redis_version"]), "valkey_version" in about)]
-
-
-def judge_version(version: str, valkey: bool) -> Finding:
-    """A release's number as INFO tells it."""
-    old = tuple(int(part) for part in version.split(".")[:2]) < OLDEST
-    mend = "use Redis 6.2 or later, or Valkey" if old else ""
-    return Finding("Redis", f"{'Valkey' if valkey else 'Redis'} {version}", State.FAULT if old else State.SOUND, mend)
-
-
-async def _persistence(server: Redis) -> list[Finding]:
-    about = await server.info("persistence")
-    if not about["aof_enabled"]:
-        mend = "redis-cli config set appendonly yes, and the same in its file: else what waits is lost with the server"
-        return [Finding("append-only file", "off", State.FAULT, mend)]
-    if "err" in (about["aof_last_write_status"], about["aof_last_bgrewrite_status"]):
-        mend = "look at the server's log and at its disk, which may be full"
-        return [Finding("append-only file", "cannot be written", State.FAULT, mend)]
-    findings = [Finding("append-only file", "on")]
-    for finding in await _if_allowed(server, _fsync):
-        findings = [finding] if finding.found != _UNSEEN else [replace(findings[0], found=f"on; how safe: {_UNSEEN}")]
-    return findings
-
-
-async def _fsync(server: Redis) -> list[Finding]:
-    often = (await server.config_get("appendfsync"))["appendfsync"]
-    states = {"always": State.SOUND, "everysec": State.WARNING}
-    lost = "the last second" if often == "everysec" else "the last half minute"
-    mend = "" if often == "always" else f"redis-cli config set appendfsync always: else {lost} is lost in a power cut"
-    return [Finding("append-only file", f"on, written out: {often}", states.get(str(often), State.FAULT), mend)]
-
-
-async def _memory(server: Redis) -> list[Finding]:
-    about: dict[str, Any] = await server.info("memory")
-    used, most, policy = about["used_memory"], about["maxmemory"], about["maxmemory_policy"]
-    share = used / most if most else 0.0
-    state = State.FAULT if share > 0.95 else State.WARNING if share > 0.8 else State.SOUND
-    findings = [
-        Finding(
-            "memory of Redis",
-            f"{used / 2**20:.1f} MiB" + (f" of {most / 2**20:.1f} MiB" if most else ", no limit set"),
-            state,
-            "raise maxmemory, or lower MALBEOT_MAX_BACKLOG: a full server refuses messages" if state else "",
-        )
-    ]
-    if policy != "noeviction":
-        state = State.FAULT if most else State.WARNING
-        mend = "redis-cli config set maxmemory-policy noeviction: else it deletes messages when it is full"
-        findings.append(Finding("maxmemory-policy", policy, state, mend))
-    return findings
-
-
-async def _queue(server: Redis, settings: Settings) -> list[Finding]:
-    mailbox = Mailbox.of(server, settings)
-    workers, backlog = await mailbox.workers(), await mailbox.backlog()
-    letters = len(await DeadLetters(server, shards=settings.shards).all())
-    serving = sorted({worker.info.get("checkpoint", "") for worker in workers})
-    findings = [Finding("workers", f"{len(workers)} alive, with checkpoint {' and '.join(serving)}")]
-    if not workers:
-        state = State.FAULT if backlog else State.WARNING
-        findings = [Finding("workers", "none alive", state, "start one; if it ends again, its last line says why")]
-    elif len(serving) > 1:
-        mend = "wait, if you are rolling out a checkpoint; else give all workers the same"
-        findings = [replace(findings[0], state=State.WARNING, mend=mend)]
-    share = backlog / settings.max_backlog
-    state = State.FAULT if share >= 1 else State.WARNING if share > 0.5 else State.SOUND
-    mend = "start more workers; beyond MALBEOT_MAX_BACKLOG users are told to come back later" if state else ""
-    findings.append(Finding("backlog", f"{backlog} of {settings.max_backlog} messages wait", state, mend))
-    if letters:
-        mend = "python -m bot dead list"
-        findings.append(Finding("dead letters", f"{letters} could not be answered", State.WARNING, mend))
-    return findings
+    return await look_at_redis(settings, url)

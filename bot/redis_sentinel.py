@@ -16,14 +16,7 @@ _PATIENCE = 2.0  # seconds with a sentinel, before the next is asked
 
 def master(address: RedisAddress) -> Redis:
     """The client, which asks the sentinels at each new connection; closing it closes those to the sentinels too."""
-    options: dict[str, Any] = {**OPTIONS, "retry": patient(), **parse_url(address.server)}
-    secure = {name: value for name, value in options.items() if name.startswith("ssl_")}
-    if options.pop("connection_class", None) is SSLConnection:
-        secure["ssl"] = options["ssl"] = True
-    del options["host"], options["port"]
-    asking = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE, "retry": Retry(NoBackoff(), 0)}
-    asking |= secure | dict(address.sentinel_options)
-    sentinel = Sentinel(address.members, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(address.members, sentinel_kwargs=_for_sentinels(address))  # type: ignore[no-untyped-call]
 
     class Master(Redis):
         async def aclose(self, close_connection_pool: bool | None = None) -> None:
@@ -31,7 +24,31 @@ def master(address: RedisAddress) -> Redis:
             for each in sentinel.sentinels:
                 await each.aclose()
 
-    redis: Redis = sentinel.master_for(address.service, redis_class=Master, **options)
+    redis: Redis = sentinel.master_for(address.service, redis_class=Master, retry=patient(), **_for_servers(address))
     for client in (redis, *sentinel.sentinels):
         client.connection_pool.connection_class = cancellable(client.connection_pool.connection_class)
     return redis
+
+
+def one_sentinel(address: RedisAddress, host: str, port: int) -> Redis:
+    """A client to it alone, which tries once."""
+    return Redis(host=host, port=port, **_for_sentinels(address))
+
+
+def one_server(address: RedisAddress, host: str, port: int) -> Redis:
+    """A client to one of those that they watch, which tries once."""
+    return Redis(host=host, port=port, retry=Retry(NoBackoff(), 0), **_for_servers(address))
+
+
+def _for_servers(address: RedisAddress) -> dict[str, Any]:
+    options: dict[str, Any] = {**OPTIONS, **parse_url(address.server)}
+    if options.pop("connection_class", None) is SSLConnection:
+        options["ssl"] = True
+    del options["host"], options["port"]
+    return options
+
+
+def _for_sentinels(address: RedisAddress) -> dict[str, Any]:
+    secure = {name: value for name, value in _for_servers(address).items() if name.startswith("ssl")}
+    asking = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE, "retry": Retry(NoBackoff(), 0)}
+    return asking | secure | dict(address.sentinel_options)

@@ -17,12 +17,14 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from bot.errors import BotError, ServerError
 from bot.mailbox import Mailbox, codec
+from bot.mailbox.keys import Keys
+from bot.redis_cluster import check_settled, master_of
 
 _ALL = "malbeot:*"
 _MARK = "malbeot:{s0}:moving"  # stands in the target while it holds a part: whose
 _MARKS = frozenset({"seen", "told", "bucket", "hush"})  # by far the most, and each for itself
 _MADE_ANEW = frozenset({"ready", "chat", "backlog"})
-_PASSING = frozenset({"lease", "workers", "moving"})
+_PASSING = frozenset({"lease", "workers", "gateways", "moving"})
 _AT_ONCE = 500  # keys
 
 T = TypeVar("T")
@@ -57,15 +59,21 @@ class State:
 async def take(server: Redis, state_id: str) -> State:
     """What the server holds. Of each shard all but marks is read at one moment, which holds the server up so long.
 
-    Marks are read before, so that none tells of an update that is not in it.
+    Its marks are read before, so that none tells of an update that is not in it. ServerError where a cluster is just
+    moving some of it.
     """
+    shards = int(await server.get(Keys(0).shards) or 1)
+    await check_settled(server, shards)
     names = [name async for name in server.scan_iter(match=_ALL, count=1000)]
     kept = sorted({name for name in names if _part(name) not in _MADE_ANEW | _PASSING})
     entries: list[Entry] = []
-    for some in _slices([name for name in kept if _part(name) in _MARKS]):
-        entries += await _read(server, some, at_one_moment=False)
-    for _, shard in groupby((name for name in kept if _part(name) not in _MARKS), key=_tag):
-        entries += await _read(server, list(shard), at_one_moment=True)
+    for _, group in groupby(kept, key=_tag):
+        shard = list(group)
+        async with master_of(server, shard[0]) as master:
+            for some in _slices(name for name in shard if _part(name) in _MARKS):
+                entries += await _read(master, some, at_one_moment=False)
+            entries += await _read(master, [name for name in shard if _part(name) not in _MARKS], at_one_moment=True)
+    await check_settled(server, shards)
     return State(state_id, tuple(entries))
 
 
@@ -94,17 +102,12 @@ async def put(server: Redis, state: State) -> bool:
         )
     await server.set(_MARK, state.id)
     for _, shard in groupby(state.entries, key=lambda entry: _tag(entry.key)):
-        for some in _slices([entry for entry in shard if not entry.same(there.get(entry.key))]):
-            async with server.pipeline(transaction=True) as all_or_nothing:
-                for entry in some:
-                    _write(all_or_nothing, entry)
-                await all_or_nothing.execute()
+        missing = [entry for entry in shard if not entry.same(there.get(entry.key))]
+        for some in _slices(missing):
+            await _write_at_once(server, some)
     now = _milliseconds(await server.time())
     for _, boxes in groupby(mail, key=lambda entry: _tag(entry.key)):
-        async with server.pipeline(transaction=True) as all_or_nothing:
-            for entry in _queue(list(boxes), now):
-                _write(all_or_nothing, entry)
-            await all_or_nothing.execute()
+        await _write_at_once(server, list(_queue(list(boxes), now)))
     await server.delete(_MARK)
     return True
 
@@ -166,6 +169,13 @@ def _plain(kind: str, value: Any) -> Any:  # noqa: ANN401
         case "zset":
             return [list(pair) for pair in value]
     return value
+
+
+async def _write_at_once(server: Redis, shard: Sequence[Entry]) -> None:
+    async with master_of(server, shard[0].key) as master, master.pipeline(transaction=True) as all_or_nothing:
+        for entry in shard:
+            _write(all_or_nothing, entry)
+        await all_or_nothing.execute()
 
 
 def _write(writing: Pipeline, entry: Entry) -> None:

@@ -196,13 +196,16 @@ async def nodes(folder: Path, number: int) -> AsyncIterator[list[Node]]:
 
 @dataclass
 class Cluster:
-    """Masters, each with as many replicas."""
+    """Masters, each with as many replicas; the last of the nodes may be spare, and hold no slots yet."""
 
     nodes: list[Node]
+    spare: int = 0
 
     @property
     def url(self) -> str:
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        """Tells nothing of those that are spare."""
+        known = self.nodes[: len(self.nodes) - self.spare]
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in known)
 
     async def owner(self, tag: str) -> Node:
         """The master that holds the keys with this hash tag now."""
@@ -213,11 +216,42 @@ class Cluster:
         [port] = [int(part[2][1]) for part in slots if part[0] <= slot <= part[1]]
         return next(node for node in self.nodes if node.port == port)
 
+    async def move(self, tag: str, to: Node, *, halfway: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Give the slot of the keys with this hash tag to another master, as `redis-cli --cluster reshard` does.
+
+        `halfway` is awaited while a part of the keys is gone, and once more when all are, but the slot is not.
+        """
+        source = await self.owner(tag)
+        slot = str(await source.call("CLUSTER", "KEYSLOT", f"{{{tag}}}"))
+        giver, taker = [str(await node.call("CLUSTER", "MYID")) for node in (source, to)]
+        await to.call("CLUSTER", "SETSLOT", slot, "IMPORTING", giver)
+        await source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", taker)
+        half = int(str(await source.call("CLUSTER", "COUNTKEYSINSLOT", slot))) // 2
+        for some in (half, 1_000_000):
+            names = await source.call("CLUSTER", "GETKEYSINSLOT", slot, str(some))
+            assert isinstance(names, list)
+            await source.call("MIGRATE", "127.0.0.1", str(to.port), "", "0", "60000", "KEYS", *map(str, names))
+            if halfway:
+                await halfway()
+        for node in (to, source):
+            await node.call("CLUSTER", "SETSLOT", slot, "NODE", taker)
+
+    async def refused(self, error: str) -> int:
+        """How often any node has answered with this error (`MOVED`)."""
+        times = 0
+        for node in self.nodes:
+            told = await node.call("INFO", "errorstats")
+            assert isinstance(told, dict)
+            times += int(told.get(f"errorstat_{error}", {"count": 0})["count"])
+        return times
+
 
 @contextlib.asynccontextmanager
-async def cluster(folder: Path, *, masters: int = 3, replicas: int = 0, **options: str) -> AsyncIterator[Cluster]:
+async def cluster(
+    folder: Path, *, masters: int = 3, replicas: int = 0, spare: int = 0, **options: str
+) -> AsyncIterator[Cluster]:
     """A cluster that answers for all slots; each master has so many replicas that follow it."""
-    async with nodes(folder, masters * (1 + replicas)) as made:
+    async with nodes(folder, masters * (1 + replicas) + spare) as made:
         settings = {"cluster-enabled": "yes", "cluster-node-timeout": str(NODE_TIMEOUT)} | options
         for node in made:
             await node.start(**settings, **{"cluster-port": str(free_port())})
@@ -231,11 +265,11 @@ async def cluster(folder: Path, *, masters: int = 3, replicas: int = 0, **option
             await made[0].call("CLUSTER", "MEET", "127.0.0.1", str(node.port), bus)
         for node in made:
             await until(lambda node=node: _knows(node, ids))  # type: ignore[misc]
-        for index, node in enumerate(made[masters:]):
+        for index, node in enumerate(made[masters : len(made) - spare]):
             await node.call("CLUSTER", "REPLICATE", ids[index % masters])
         for node in made:
             await until(lambda node=node: _ready(node))  # type: ignore[misc]
-        yield Cluster(made)
+        yield Cluster(made, spare)
 
 
 async def _knows(node: Node, ids: list[str]) -> bool:

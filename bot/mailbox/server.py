@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import (
+    AskError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 
 LONGEST_WAIT = 5.0  # seconds; a read never blocks longer, so that a connection's time limit can tell it from a dead one
 REPLICATION_LIMIT = 1.0  # seconds
@@ -43,25 +50,40 @@ async def run_replicated(
     Where they do not come to that within REPLICATION_LIMIT, or the master is just dying, it goes on without.
     """
     text, digest = _source(name)
-    for command in (("EVALSHA", digest), ("EVAL", text)) if replicas else ():
+    for command in (("EVALSHA", digest), ("EVAL", text), ("EVAL", text)) if replicas else ():
+        wait = ("WAIT", replicas, round(REPLICATION_LIMIT * 1000))
         try:
-            # WAIT speaks of what its own connection wrote, and so has to travel with it.
-            pipe = redis.pipeline(transaction=False)
-            pipe.execute_command(*command, len(keys), *keys, *arguments)
-            pipe.execute_command("WAIT", replicas, round(REPLICATION_LIMIT * 1000), **_beside(redis, keys[0]))
-            outcome, followed = await pipe.execute(raise_on_error=False)
+            outcome, followed = await _together(redis, keys[0], (*command, len(keys), *keys, *arguments), wait)
+            if isinstance(outcome, _ELSEWHERE):
+                await redis.exists(*keys)  # waits, as each call does, until the slot has moved, and tells where to
         except (RedisError, RedisClusterException):
             break
         if not isinstance(outcome, Exception):
             if not isinstance(followed, int) or followed < replicas:
                 log.warning("not_replicated", replicas=followed if isinstance(followed, int) else 0)
             return outcome
-    return await run_script(redis, name, keys, arguments)
+        if not isinstance(outcome, (NoScriptError, *_ELSEWHERE)):
+            break
+    outcome = await run_script(redis, name, keys, arguments)
+    if replicas:
+        log.warning("not_replicated", replicas=0)
+    return outcome
 
 
-def _beside(redis: Redis, key: str) -> dict[str, Any]:
-    """What sends a command to where the key is; one server needs no telling."""
-    return {"target_nodes": redis.get_node_from_key(key)} if isinstance(redis, RedisCluster) else {}
+_ELSEWHERE = (AskError, TryAgainError)  # what a master says of a slot that it gives away, or has given (MovedError)
+
+
+async def _together(redis: Redis, key: str, *commands: Sequence[str | int | float]) -> list[Any]:
+    """Send the commands, by one connection, to where the key was last seen. WAIT speaks of what its own one wrote."""
+    pipe = redis.pipeline(transaction=False)
+    if isinstance(redis, RedisCluster):
+        for command in commands:
+            pipe.execute_command(*command, target_nodes=redis.get_node_from_key(key))
+        # Else the library would send what is refused there to another node, and what is not would stay behind.
+        return list(await pipe.execute(raise_on_error=False, allow_redirections=False))
+    for command in commands:
+        pipe.execute_command(*command)
+    return list(await pipe.execute(raise_on_error=False))
 
 
 async def with_group(redis: Redis, stream: str, group: str, call: Callable[[], Awaitable[T]]) -> T:

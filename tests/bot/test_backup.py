@@ -19,6 +19,8 @@ from bot.mailbox import (
     Bucket,
     DeadLetters,
     Exchange,
+    Gateways,
+    Hours,
     Lease,
     Limits,
     Mailbox,
@@ -27,6 +29,7 @@ from bot.mailbox import (
     Outbox,
     Passed,
     Reply,
+    agree,
 )
 from bot.redis_link import connect
 from bot.state import State, take
@@ -34,7 +37,7 @@ from tests.bot.test_redis_access import PASSWORD, acl_file, users
 from tests.processes import ROOT, environment
 from tests.servers import server
 
-YUNA, MINHO, SEOA = (Address("telegram", chat) for chat in ("1001", "1002", "1003"))
+YUNA, MINHO, SEOA = (Address("telegram", chat) for chat in ("1001", "1004", "1005"))  # of three shards, one each
 RATE = Bucket("rate", YUNA, 1, 3600.0)
 
 
@@ -42,9 +45,10 @@ def message(number: int, text: str) -> Message:
     return Message(number, number, text, 1000.0 + number)
 
 
-async def live(redis: Redis, *, crowd: int = 0) -> None:
+async def live(redis: Redis, *, crowd: int = 0, shards: int = 1) -> None:
     """Some life: histories, replies to be sent, a dead letter, what waits and what a worker holds; and a crowd."""
-    mailbox = Mailbox(redis)
+    await agree(redis, shards)
+    mailbox = Mailbox(redis, shards=shards)
     for address, number in ((YUNA, 1), (MINHO, 2)):
         await mailbox.accept(address, message(number, "안녕\u2028나 왔어\x85"))
         [turn] = await mailbox.claim("w", limit=1, wait=2)
@@ -52,34 +56,47 @@ async def live(redis: Redis, *, crowd: int = 0) -> None:
     await mailbox.accept(SEOA, message(3, "독"))
     [turn] = await mailbox.claim("w", limit=1, wait=2)
     await mailbox.bury("w", turn, "RuntimeError", Reply("apology", "미안해요."))
-    await Members(redis).add(YUNA)
-    await Limits(redis).spend(YUNA, message(4, ""), [RATE])
+    await Members(redis, shards=shards).add(YUNA)
+    await Limits(redis, shards=shards).spend(YUNA, message(4, ""), [RATE])
+    await Hours(redis).add(0, {"accepted": 3})
     await mailbox.accept(MINHO, message(5, "어제 그 얘기인데"))
     await mailbox.accept(YUNA, message(6, "오늘은"))
     await mailbox.accept(YUNA, message(7, "어땠어?"))
     await mailbox.claim("w", limit=1, wait=2)  # and dies
     await mailbox.beat("w", {}, ttl=0)
+    await Gateways(redis).beat(ttl=0)
     async with redis.pipeline() as many:
         for chat in range(2000, 2000 + crowd):
             many.rpush(f"malbeot:{{s0}}:history:telegram/{chat}", json.dumps({"user": "안녕" * 20, "bot": "네"}))
         await many.execute()
 
 
-async def goes_on(redis: Redis) -> None:
-    """Nothing of that life is lost, and nothing is done twice."""
-    mailbox = Mailbox(redis)
+async def goes_on(redis: Redis, *, shards: int = 1, resharded: bool = False) -> None:
+    """Nothing of that life is lost, and nothing is done twice. Marks are not moved into other shards."""
+    await agree(redis, shards)
+    mailbox = Mailbox(redis, shards=shards)
     assert await mailbox.backlog() == 3
-    minho, yuna = await mailbox.claim("w2", limit=10, wait=2)
+    turns = await mailbox.claim("w2", limit=10, wait=2)
+    minho, yuna = sorted(turns, key=lambda turn: turn.messages[0].received_at)
+    assert shards > 1 or turns == [minho, yuna]
     assert (minho.address, minho.text, minho.tries) == (MINHO, "어제 그 얘기인데", 1)
     assert (yuna.address, yuna.text) == (YUNA, "오늘은\n어땠어?")
     assert yuna.history == (Exchange("안녕\u2028나 왔어\x85", "반가워요."),)
-    sent = await Outbox(redis).read("telegram", wait=0)
-    assert [delivery.text for delivery in sent] == ["반가워요.", "반가워요.", "미안해요."]
-    [letter] = await DeadLetters(redis).all()
+    outbox = Outbox(redis, shards=shards)
+    sent = [reply for shard in range(shards) for reply in await outbox.read("telegram", wait=0, shard=shard)]
+    assert {(reply.address, reply.text) for reply in sent} == {
+        (YUNA, "반가워요."),
+        (MINHO, "반가워요."),
+        (SEOA, "미안해요."),
+    }
+    assert len(sent) == 3
+    [letter] = await DeadLetters(redis, shards=shards).all()
     assert letter.messages == (message(3, "독"),)
-    assert await Members(redis).has(YUNA)
-    assert await mailbox.accept(YUNA, message(6, "오늘은")) is Accepted.DUPLICATE
-    assert await Limits(redis).spend(YUNA, message(8, ""), [RATE]) is Passed.LIMITED
+    assert await Members(redis, shards=shards).has(YUNA)
+    assert [hour.accepted for hour in await Hours(redis).read(0, 1)] == [3]
+    if not resharded:
+        assert await mailbox.accept(YUNA, message(6, "오늘은")) is Accepted.DUPLICATE
+        assert await Limits(redis, shards=shards).spend(YUNA, message(8, ""), [RATE]) is Passed.LIMITED
     for turn in (minho, yuna):
         assert await mailbox.commit("w2", turn, Reply("model", "네.", raw="네."))
     assert await mailbox.backlog() == 0

@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import random
 import re
 import signal
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from time import time
 
 import pytest
@@ -19,8 +18,9 @@ from bot.errors import ServerError
 from bot.mailbox import Accepted, Bucket, DeadLetters, Limits, Mailbox, Members, Message, Outbox, Passed, Reply, reshard
 from bot.mailbox.keys import Shards
 from bot.redis_link import connect
+from tests.crowd import converse
 from tests.processes import ROOT
-from tests.servers import Cluster, cluster, free_port, in_background, until
+from tests.servers import Cluster, Node, cluster, free_port, in_background, until
 from tests.service import serving
 
 CHATS = [Address("telegram", str(number)) for number in range(1001, 1021)]
@@ -127,42 +127,7 @@ async def test_an_idle_worker_waits_and_soon_hears_of_a_message_in_any_shard(mai
 
 async def test_many_workers_keep_every_chats_order_and_answer_everything_once(redis: Redis) -> None:
     """Workers that crash and hand back, chats that talk meanwhile, and claims that expire soon."""
-    mailbox, chance = Mailbox(redis, claim_ttl=0.2, shards=SHARDS), random.Random(7)
-    ids, done = iter(range(1, 10_000)), asyncio.Event()
-    sent: dict[Address, list[str]] = defaultdict(list)
-
-    async def talk(chat: Address) -> None:
-        for _ in range(10):
-            message = said(next(ids))
-            sent[chat].append(message.origin)
-            assert await mailbox.accept(chat, message) is Accepted.ACCEPTED
-            await asyncio.sleep(chance.random() / 100)
-
-    async def work(consumer: str) -> None:
-        while not done.is_set():
-            for turn in await mailbox.claim(consumer, limit=4, wait=0.02):
-                fate = chance.random()
-                if fate < 0.1:
-                    continue  # as if it had crashed
-                if fate < 0.2:
-                    await mailbox.release(consumer, turn)
-                    continue
-                await mailbox.commit(consumer, turn, answer(",".join(turn.origins)))
-
-    workers = [asyncio.create_task(work(f"w{number}")) for number in range(4)]
-    await asyncio.gather(*map(talk, CHATS))
-    async with asyncio.timeout(90):
-        while await mailbox.backlog():  # noqa: ASYNC110 - what is waited for happens in the servers
-            await asyncio.sleep(0.01)
-    done.set()
-    await asyncio.gather(*workers)
-    outbox, answered = Outbox(redis, shards=SHARDS), defaultdict(list)
-    for shard in range(SHARDS):
-        for delivery in await outbox.read("telegram", wait=0, limit=10_000, shard=shard):
-            answered[delivery.address] += delivery.origins
-            await outbox.ack("telegram", delivery)
-        assert await outbox.read("telegram", wait=0, shard=shard) == []
-    assert answered == sent
+    await converse(redis, Mailbox(redis, claim_ttl=0.2, shards=SHARDS), CHATS, workers=4)
 
 
 async def test_a_person_pays_in_their_own_shard_and_a_group_in_its_own(redis: Redis) -> None:
@@ -233,22 +198,6 @@ async def test_workers_sign_in_everywhere_and_are_counted_once(mailbox: Mailbox)
     assert [worker.name for worker in await mailbox.workers()] == ["w2"]
 
 
-async def test_a_slot_that_moves_to_another_master_is_followed(three: Cluster, mailbox: Mailbox) -> None:
-    [chat] = of_shard(0, 1)
-    before = await three.owner("s0")
-    other = next(node for node in three.nodes if node is not before)
-    slot, new = str(await before.call("CLUSTER", "KEYSLOT", "{s0}")), str(await other.call("CLUSTER", "MYID"))
-    await mailbox.accept(chat, said(1))
-    await mailbox.forget(chat)
-    await before.call("FLUSHALL")  # a slot that holds something cannot be given away like that
-    for node in (other, before):
-        await node.call("CLUSTER", "SETSLOT", slot, "NODE", new)
-    assert await mailbox.accept(chat, said(2)) is Accepted.ACCEPTED
-    [turn] = await mailbox.claim("w", limit=5, wait=1) or await mailbox.claim("w", limit=5, wait=1)
-    assert await mailbox.commit("w", turn, answer("네"))
-    assert await three.owner("s0") is other
-
-
 @pytest.mark.parametrize("steps", [(3,), (5, 2), (4, 1)])
 async def test_what_is_there_is_moved_into_other_shards_and_goes_on(redis: Redis, steps: tuple[int, ...]) -> None:
     before = Mailbox(redis)
@@ -300,6 +249,26 @@ async def test_a_master_that_is_away_stops_only_what_lies_there(three: Cluster, 
     finally:
         gone.process.send_signal(signal.SIGCONT)
     await until(lambda: mailbox.accept(of_shard(2, 1)[0], said(99)))
+
+
+@pytest.mark.timeout(300)
+async def test_who_starts_while_a_master_is_dead_serves_what_lies_elsewhere(tmp_path: Path) -> None:
+    async with cluster(tmp_path, **{"cluster-require-full-coverage": "no"}) as made:
+        for number, gone in enumerate(made.nodes):
+            near = [shard for shard in range(SHARDS) if await made.owner(f"s{shard}") is not gone]
+            [chat] = of_shard(near[0], 1)
+            await gone.kill()
+            redis = await connect(made.url)
+            mailbox = Mailbox(redis, shards=SHARDS)
+            assert await mailbox.accept(chat, said(number)) is Accepted.ACCEPTED
+            assert await mailbox.forget(chat) == 1
+            await redis.aclose()
+            await gone.again()
+            await until(lambda gone=gone: all_is_well(gone))  # type: ignore[misc]
+
+
+async def all_is_well(node: Node) -> bool:
+    return "cluster_slots_ok:16384" in str(await node.call("CLUSTER", "INFO"))
 
 
 @pytest.mark.parametrize("address", ["redis+cluster://:hunter2@{}", "redis+cluster://{}?no_such=hunter2"])

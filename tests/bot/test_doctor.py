@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 from bot import doctor, doctor_telegram
 from bot.address import Address
 from bot.api import BotApi
-from bot.doctor import Load, judge_version, run_doctor
+from bot.doctor import Load, run_doctor
+from bot.doctor_server import judge_version
 from bot.embedded import EmbeddedServer
 from bot.findings import Finding, State
 from bot.mailbox import Mailbox, Message

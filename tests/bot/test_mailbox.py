@@ -1,8 +1,7 @@
 """The mailbox against a real server: what is accepted, claimed, committed, and what becomes void."""
 
 import asyncio
-import random
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from time import time
 
@@ -13,6 +12,7 @@ from redis.exceptions import ConnectionError as RedisDownError, OutOfMemoryError
 from bot.address import Address
 from bot.mailbox import Accepted, Exchange, Mailbox, Message, Outbox, Reply, Turn, codec
 from bot.redis_link import connect
+from tests.crowd import converse
 from tests.faults.wire import Harm, Wire
 
 YUNA = Address("telegram", "1001")
@@ -425,44 +425,9 @@ async def test_a_dead_workers_claims_outlive_its_name(redis: Redis, mailbox: Mai
 async def test_many_workers_keep_every_chats_order_and_answer_everything_once(redis: Redis) -> None:
     """Workers that stall, crash and hand back, chats that talk meanwhile, and claims that expire very soon."""
     mailbox = Mailbox(redis, claim_ttl=0.05)
-    chance = random.Random(7)
     chats = [Address("telegram", str(number)) for number in range(20)]
-    ids = iter(range(1, 10_000))
-    sent: dict[Address, list[str]] = defaultdict(list)
-    done = asyncio.Event()
-
-    async def talk(chat: Address) -> None:
-        for _ in range(15):
-            message = said(next(ids))
-            sent[chat].append(message.origin)
-            assert await mailbox.accept(chat, message) is Accepted.ACCEPTED
-            await asyncio.sleep(chance.random() / 100)
-
-    async def work(consumer: str) -> None:
-        while not done.is_set():
-            for turn in await mailbox.claim(consumer, limit=4, wait=0.02):
-                fate = chance.random()
-                if fate < 0.1:
-                    continue  # as if it had crashed
-                if fate < 0.2:
-                    await mailbox.release(consumer, turn)
-                    continue
-                if fate < 0.3:
-                    await asyncio.sleep(0.08)  # stalls until its claim has expired
-                await mailbox.commit(consumer, turn, answer(",".join(turn.origins)))
-
-    workers = [asyncio.create_task(work(f"w{number}")) for number in range(6)]
-    await asyncio.gather(*map(talk, chats))
-    async with asyncio.timeout(30):
-        while await mailbox.backlog():  # noqa: ASYNC110 - what is waited for happens in the server
-            await asyncio.sleep(0.01)
-    done.set()
-    await asyncio.gather(*workers)
-
-    answered: dict[Address, list[str]] = defaultdict(list)
-    for delivery in await Outbox(redis).read("telegram", wait=0, limit=10_000):
-        answered[delivery.address] += delivery.origins
-    assert answered == sent
+    async with asyncio.timeout(60):
+        await converse(redis, mailbox, chats, workers=6, stall=0.08)
     await assert_sound(redis, mailbox)
 
 
