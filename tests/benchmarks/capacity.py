@@ -14,9 +14,10 @@ from pathlib import Path
 
 from bot.pace import OVERALL, PER_CHAT
 from tests.benchmarks.figures import Figures
-from tests.benchmarks.measuring import AT_ONCE, measure
+from tests.benchmarks.measuring import measure
 from tests.benchmarks.simulation import percentile
 from tests.benchmarks.sizing import BOUND, FULLEST, HABITS, Need, bytes_per_user, limits, need, side_by_side
+from tests.benchmarks.stand import AT_ONCE
 from tests.processes import ROOT
 
 FIGURES = Path(__file__).with_name("capacity.json")
@@ -58,7 +59,7 @@ def loads(figures: Figures) -> str:
     """Replies a second."""
     rows = [
         (
-            f"{load.workers}, batches of {load.batch_limit} at most",
+            f"{load.workers}{', whole service' if load.gateways else ''}, batches of {load.batch_limit} at most",
             f"{load.replies_per_second:.1f}",
             f"{load.batch:.1f}",
             f"{load.cycle_seconds * 1000:.0f} ms",

@@ -10,8 +10,9 @@ HISTORY = 4  # exchanges of a history that is weighed: as many as are kept
 
 @dataclass(frozen=True)
 class FullLoad:
-    """Workers that never wait for work."""
+    """Workers that have more to do than they can."""
 
+    gateways: int  # one: the whole service; none: messages are put into Redis, and no other process is in the way
     workers: int
     batch_limit: int  # turns
     batch: float  # turns decoded together, on average
@@ -94,8 +95,8 @@ class Figures:
 
     @property
     def single(self) -> list[FullLoad]:
-        """Those of one worker, by batch."""
-        return sorted((load for load in self.loads if load.workers == 1), key=lambda load: load.batch)
+        """Those of one worker with nothing in its way, by batch."""
+        return sorted((load for load in self.loads if not load.gateways), key=lambda load: load.batch)
 
     @classmethod
     def read(cls, path: Path) -> "Figures":

@@ -6,19 +6,15 @@ histories. Replies are counted when they are committed, since Telegram's limit l
 """
 
 import asyncio
-import contextlib
-import json
 import platform
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import mean, quantiles
-from typing import Any
 
 import psutil
 from redis.asyncio import Redis
@@ -31,152 +27,30 @@ from bot.redis_link import connect
 from bot.settings import Settings
 from tests.benchmarks.figures import HISTORY, Burst, Figures, FullLoad, Idle, MailboxAlone, Steady
 from tests.benchmarks.simulation import Arrivals, steadily
+from tests.benchmarks.stand import AT_ONCE, Letterbox, Log, Moment, Visitors, sayings, standing
 from tests.faults.kills import in_memory
-from tests.processes import Process, running
-from tests.telegram_api import TOKEN, TelegramApi
+from tests.telegram_api import TelegramApi
 from training.corpus import read_own
 
-LIMITS = (1, 2, 4, 8, 16, 32)  # turns in a batch, at most, of one worker
-WORKERS = (2, 4)  # besides one, each with the largest batches
+LIMITS = (1, 2, 4, 8, 16, 32)  # turns in a batch, at most, of one worker that nobody keeps waiting
+WORKERS = (1, 2, 4)  # of the whole service, each with the largest batches
 SHARDS = 16  # of a mailbox, beside the one that it usually has, at which idle workers look
 BURST = 1000  # messages
 CHATS = 300  # of which each has a whole history in the end
-AT_ONCE = 32  # requests to Redis
 IDLE = 10.0  # seconds; some of what is asked comes every five
 COPIES = 40_000  # of a key that is weighed
 STEADY = 0.5  # of what one worker bears, in messages
 MOST_STEADY = 20.0  # messages a second: beyond 30 all would wait for Telegram
 STEPS = 20  # between quantiles, from the least to the most
-_LINES = 7  # that a visitor says, at most
 _OWN = 2  # requests between two moments that are ours
 
 
-@dataclass(frozen=True)
-class Moment:
-    """What the processes and the server had used by then."""
-
-    at: float
-    cpu: dict[str, float]  # seconds: gateway, server, and workers together
-    redis: dict[str, Any]
-    calls: dict[str, int]  # by command
-
-
-@dataclass
-class Stand:
-    """The service, as long as it stands."""
-
-    telegram: TelegramApi
-    redis: Redis
-    gateway: Process
-    server: psutil.Process
-    workers: list[Process] = field(default_factory=list)
-
-    async def moment(self) -> Moment:
-        """As of now."""
-        processes = {"gateway": [psutil.Process(self.gateway.pid)], "server": [self.server]}
-        processes["workers"] = [psutil.Process(worker.pid) for worker in self.workers]
-        cpu = {name: sum(sum(process.cpu_times()[:2]) for process in some) for name, some in processes.items()}
-        commands = await self.redis.info("commandstats")
-        calls = {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in commands.items()}
-        return Moment(time.monotonic(), cpu, await self.redis.info("default"), calls)
-
-
-@contextlib.asynccontextmanager
-async def standing(workers: int, place: Path | None = None, **settings: str) -> AsyncIterator[Stand]:
-    """A gateway, so many workers, all ready, and a server that is empty; its file lies in `place`, or on the disk."""
-    async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="malbeot-capacity-", dir=place)))
-        telegram = await stack.enter_async_context(TelegramApi())
-        server = await stack.enter_async_context(EmbeddedServer(folder))
-        settings |= {"telegram_token": TOKEN, "telegram_api_url": telegram.url, "redis_url": server.url}
-        gateway = await stack.enter_async_context(running("gateway", folder, **settings))
-        await gateway.said("gateway_ready")
-        redis = await connect(server.url)
-        stack.push_async_callback(redis.aclose)
-        stand = Stand(telegram, redis, gateway, psutil.Process((await redis.info("server"))["process_id"]))
-        for _ in range(workers):
-            stand.workers.append(await stack.enter_async_context(running("worker", folder, **settings)))
-        for worker in stand.workers:
-            await worker.said("worker_ready")
-        yield stand
-
-
-def sayings(chance: random.Random) -> Iterator[str]:
-    """What the users of our own corpus say, dialogue after dialogue, in an order drawn by chance; without end."""
-    dialogues = [dialogue for dialogue in read_own()[0] if dialogue.kind != "crisis"]  # nothing is decoded for those
-    while True:
-        yield from chance.choice(dialogues).turns[::2]
-
-
-class Visitors:
-    """Each says some lines, the next as soon as the last was answered, and goes; somebody new comes."""
-
-    def __init__(self, telegram: TelegramApi, chance: random.Random) -> None:
-        self.waiting: dict[str, int] = {}  # chats by update
-        self._telegram, self._chance, self._words = telegram, chance, sayings(chance)
-        self._left: dict[int, int] = {}  # by chat: lines that are still to be said
-        self._idle: list[int] = []
-        self._chats = 1000
-
-    def speak(self) -> None:
-        """One more message: of somebody who was answered, or of somebody new."""
-        if self._idle:
-            chat = self._idle.pop()
-        else:
-            chat = self._chats = self._chats + 1
-            self._left[chat] = self._chance.randint(1, _LINES)
-        self._left[chat] -= 1
-        self.waiting[str(self._telegram.say(chat, next(self._words)))] = chat
-
-    def hear(self, line: dict[str, Any]) -> None:
-        """A worker's log says that a turn was answered."""
-        for update in line["origins"]:
-            chat = self.waiting.pop(update)
-            if self._left[chat]:
-                self._idle.append(chat)
-
-
-class Log:
-    """What processes log of one event, by process, each line read once."""
-
-    def __init__(self, processes: Sequence[Process], event: str) -> None:
-        self.lines: list[list[dict[str, Any]]] = [[] for _ in processes]
-        self._processes, self._mark = processes, f'"event": "{event}"'
-        self._read, self._counted = [0] * len(processes), [0] * len(processes)
-
-    def read(self) -> list[dict[str, Any]]:
-        """What is new, of all."""
-        new: list[dict[str, Any]] = []
-        for place, process in enumerate(self._processes):
-            fresh = process.log[self._read[place] :]
-            self._read[place] += len(fresh)
-            found = [json.loads(line) for line in fresh if self._mark in line]
-            self.lines[place] += found
-            new += found
-        return new
-
-    def count_from_here(self) -> None:
-        """What was read so far came before what counts."""
-        self._counted = list(map(len, self.lines))
-
-    def batches(self) -> list[tuple[int, float]]:
-        """Turns and seconds of each batch that was decoded and counts. Its turns are logged one after the other."""
-        found: list[tuple[int, float]] = []
-        for lines, counted in zip(self.lines, self._counted, strict=True):
-            rest = 0
-            for place, line in enumerate(lines):
-                if "batch" in line:  # what has a fixed reply is not decoded
-                    if not rest and place >= counted:
-                        found.append((line["batch"], line["decoding"]))
-                    rest = (rest or line["batch"]) - 1
-        return found
-
-
-async def full_load(workers: int, limit: int, seconds: float, seed: int) -> FullLoad:
-    """More visitors than the workers can take at once."""
-    async with standing(workers, batch_size=str(limit)) as stand:
-        visitors, log = Visitors(stand.telegram, random.Random(seed)), Log(stand.workers, "answered")
-
+async def full_load(workers: int, limit: int, seconds: float, seed: int, *, gateways: int = 1) -> FullLoad:
+    """More visitors than the workers can take at once. Without a gateway none of them ever waits for one."""
+    async with standing(workers, gateways=gateways, batch_size=str(limit)) as stand:
+        letterbox = Letterbox(stand.redis)
+        visitors = Visitors(stand.telegram.say if gateways else letterbox.say, random.Random(seed))
+        log = Log(stand.workers, "answered")
         crowd = max(8, 3 * workers * limit)
 
         async def press(seconds: float, at_least: int = 0) -> int:
@@ -196,10 +70,12 @@ async def full_load(workers: int, limit: int, seconds: float, seed: int) -> Full
         begin = await stand.moment()
         replies = await press(seconds)
         end = await stand.moment()
+        await letterbox.posted()
     passed, cpu = end.at - begin.at, end.cpu["workers"] - begin.cpu["workers"]
     batches = log.batches()
     batch = mean(turns for turns, _ in batches)
     return FullLoad(
+        gateways=gateways,
         workers=workers,
         batch_limit=limit,
         batch=batch,
@@ -267,12 +143,12 @@ async def _taken(redis: Redis, kind: str) -> float:
 
 async def burst(messages: int, seed: int, *, disk: bool) -> Burst:
     """Two lines of each chat, all at once."""
-    async with standing(0, None if disk else in_memory()) as stand:
+    async with standing(0, place=None if disk else in_memory()) as stand:
         words = sayings(random.Random(seed))
         begin = await stand.moment()
         for number in range(messages):
             stand.telegram.say(1000 + number // 2, next(words))
-        await stand.gateway.said('"event": "accepted"', times=messages)
+        await stand.gateways[0].said('"event": "accepted"', times=messages)
         end = await stand.moment()
     return Burst(disk, messages / (end.at - begin.at), (end.cpu["gateway"] - begin.cpu["gateway"]) / messages)
 
@@ -302,10 +178,10 @@ async def steady(rate: float, seconds: float, seed: int) -> Steady:
     """So many messages a second, at moments drawn by chance; the simulation is held against their waits."""
     written = steadily(rate, seconds, seed=seed)
     async with standing(1) as stand:
-        answered, delivered = Log(stand.workers, "answered"), Log([stand.gateway], "delivered")
+        answered, delivered = Log(stand.workers, "answered"), Log(stand.gateways, "delivered")
         begin = await stand.moment()
         characters = await _write(stand.telegram, written, random.Random(seed))
-        await stand.gateway.until(lambda _: _origins(delivered) == len(written))
+        await stand.gateways[0].until(lambda _: _origins(delivered) == len(written))
         end = await stand.moment()
         answered.read()
     waited = {tuple(line["origins"]): line["waited"] for line in answered.lines[0]}
@@ -369,8 +245,9 @@ async def measure(seconds: float, seed: int, report: Callable[[str], None]) -> F
     bursts = [await burst(BURST, seed, disk=disk) for disk in (True, False)]
     report(f"{bursts[0].messages_per_second:.0f} messages a second are taken in")
     loads = []
-    for workers, limit in [(1, limit) for limit in LIMITS] + [(workers, LIMITS[-1]) for workers in WORKERS]:
-        load = await full_load(workers, limit, seconds, seed)
+    alone = [(0, 1, limit) for limit in LIMITS]
+    for gateways, workers, limit in alone + [(1, workers, LIMITS[-1]) for workers in WORKERS]:
+        load = await full_load(workers, limit, seconds, seed, gateways=gateways)
         loads.append(load)
         report(f"{workers} worker(s), batches of {load.batch:.1f}: {load.replies_per_second:.1f} replies a second")
     single = loads[len(LIMITS) - 1].replies_per_second

@@ -140,8 +140,9 @@ def test_a_text_without_a_place_is_no_silent_loss() -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_a_moment_of_full_load() -> None:
-    load = await full_load(1, 2, 1.0, seed=1)
+@pytest.mark.parametrize("gateways", [0, 1])
+async def test_a_moment_of_full_load(gateways: int) -> None:
+    load = await full_load(1, 2, 1.0, seed=1, gateways=gateways)
     assert 1 <= load.batch <= 2
     assert load.cycle_seconds == pytest.approx(load.batch / load.replies_per_second)
     assert load.decode_seconds == sorted(load.decode_seconds)
