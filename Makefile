@@ -16,8 +16,9 @@ help: ## show this list
 run: $(VENV)/run.stamp ## talk to the bot here, or serve Telegram if MALBEOT_TELEGRAM_TOKEN is set
 	@exec $(BIN)/python -m bot all
 
+# Files side by side, each whole in one process: their tests may share a server.
 test: $(VENV)/dev.stamp ## run the tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(VENV)/dev.stamp ## style, types and import contracts
 	$(BIN)/ruff check .

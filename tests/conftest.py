@@ -1,6 +1,7 @@
 """What many tests need: a real Redis server, and a client to it."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,9 +15,17 @@ from bot.embedded import EmbeddedServer
 from bot.redis_link import connect
 
 
+MOST_AT_ONCE = 8  # a process takes up to a gigabyte: TensorFlow is in it
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: most tests wait for servers, and some for time to pass."""
+    return min((os.cpu_count() or 1) + 1, MOST_AT_ONCE)
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """A server for the whole run. Its loop has a thread to itself, since each test has a loop of its own."""
+    """A server for the whole process. Its loop has a thread to itself, since each test has a loop of its own."""
     folder = Path(tempfile.mkdtemp(prefix="malbeot-test-"))
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
