@@ -28,7 +28,7 @@ from bot.settings import Settings
 from tests.benchmarks.figures import HISTORY, Burst, Figures, FullLoad, Idle, MailboxAlone, Steady
 from tests.benchmarks.simulation import Arrivals, steadily
 from tests.benchmarks.stand import AT_ONCE, Letterbox, Log, Moment, Visitors, sayings, standing
-from tests.faults.kills import in_memory
+from tests.faults.program import in_memory
 from tests.telegram_api import TelegramApi
 from training.corpus import read_own
 
