@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -17,11 +17,11 @@ import psutil
 from bot import texts
 from bot.redis_link import connect
 from tests.faults.brittle import LEASE, MIRE, NEVER, POISON, Fate, ended
-from tests.faults.checker import Findings, check
+from tests.faults.checker import Fault, Findings, check
 from tests.faults.kills import Fleet, Talk
 from tests.faults.program import conclude, in_memory, options
 from tests.faults.table import Row, row
-from tests.telegram_api import TelegramApi
+from tests.telegram_api import Sent, TelegramApi
 
 YUNA, MINHO = 11, 12  # none of those whom chance lets talk
 
@@ -110,14 +110,24 @@ async def emptied(folder: Path) -> Scene:
         await talk.telegram.until(lambda: {sent.chat for sent in talk.telegram.sent} == waiting, timeout=60)
         assert {sent.text for sent in talk.telegram.sent} == {texts.LOST}
         fleet.add("worker")
-        before = len(talk.telegram.sent)
         talk.open.clear()
         for _ in range(20):
             talk.burst()
         await talk.until_answered()
-        findings = check(talk.asked, talk.telegram.sent[before:], fleet.excuse())
+        answers = [reply for reply in talk.telegram.sent if reply.text != texts.LOST]
+        findings = check(talk.asked, answers, fleet.excuse())
+        findings = _told_once(talk.telegram.sent, findings, fleet.excuse())
     name = "SIGKILL of the server, back empty; all who waited are told"
     return Scene(row(name, 1, len(lost) + len(talk.asked), findings), findings, fleet, talk)
+
+
+def _told_once(sent: list[Sent], findings: Findings, may_repeat: Callable[[Sent, Sent], bool]) -> Findings:
+    """The findings, with what befell the text of a loss, which has no number by which `check` could know it."""
+    first: dict[int, Sent] = {}
+    again = [reply for reply in sent if reply.text == texts.LOST and first.setdefault(reply.chat, reply) is not reply]
+    faults = [Fault("duplicated", reply.chat, 0) for reply in again if not may_repeat(first[reply.chat], reply)]
+    excused = findings.excused + len(again) - len(faults)
+    return replace(findings, faults=[*findings.faults, *faults], excused=excused)
 
 
 async def until(condition: Callable[[], object]) -> None:
