@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 from bot.embedded import EmbeddedServer
 from bot.redis_link import connect
 
-
 MOST_AT_ONCE = 8  # a process takes up to a gigabyte: TensorFlow is in it
 
 

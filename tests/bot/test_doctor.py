@@ -179,7 +179,9 @@ async def test_a_server_that_loses_what_it_is_told(examine: Examine, tmp_path: P
 async def test_where_the_rights_end_nothing_is_a_fault(examine: Examine, tmp_path: Path) -> None:
     async with server(tmp_path, aclfile=acl_file(tmp_path)) as path:
         code, found = await examine(redis_url=f"unix://malbeot:{PASSWORD}@{path}")
-        assert [found[f"Redis' {part}"][:2] for part in ("version", "persistence")] == [("✓", "not allowed to look")] * 2
+        assert [found[f"Redis' {part}"][:2] for part in ("version", "persistence")] == [
+            ("✓", "not allowed to look")
+        ] * 2
         assert found["memory of Redis"][0] == "✓", "which is among the rights"
         assert code == 1, "no worker is alive"
         code, found = await examine(redis_url=f"unix://malbeot:{PASSWORD}x@{path}")
