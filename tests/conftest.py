@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from bot.embedded import EmbeddedServer
 from bot.redis_link import connect
 
-MOST_AT_ONCE = 8  # a process takes up to a gigabyte: TensorFlow is in it
+MOST_AT_ONCE = 4  # a process takes up to a gigabyte, and a container may have fewer cores than it sees
 
 
 def pytest_xdist_auto_num_workers() -> int:
