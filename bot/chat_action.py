@@ -47,10 +47,10 @@ class Typing:
             task = self._tasks[chat] = asyncio.create_task(self._show(chat))
             task.add_done_callback(lambda done: self._remove(chat, done))
 
-    def waiting(self) -> list[int]:
-        """Chats that a reply is due in, shown or not; another gateway may have sent it."""
+    def waiting(self, before: float) -> list[int]:
+        """Chats that a reply has been due in since then (the loop's clock), shown or not; another may have sent it."""
         since = asyncio.get_running_loop().time() - _REMEMBERED
-        return [chat for chat, began in self._waiting.items() if began > since]
+        return [chat for chat, began in self._waiting.items() if since < began < before]
 
     def stop(self, chat: int) -> None:
         self._waiting.pop(chat, None)

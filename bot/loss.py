@@ -38,18 +38,22 @@ async def tell_of_losses(mailbox: Mailbox, outbox: Outbox, typing: Typing, known
     was answered meanwhile by another gateway is asked in vain, so the text leaves it open.
     """
     known = dict(known)
+    asked: dict[int, float] = {}  # by shard: when first without an answer, on the loop's clock
     while True:
         for shard in range(mailbox.shards):
+            began = asked.setdefault(shard, asyncio.get_running_loop().time())
             with suppress(RedisError):
                 founded = await mailbox.founded(shard)
                 if known.get(shard, founded) != founded:
-                    waiting = [Address(CHANNEL, str(chat)) for chat in typing.waiting()]
+                    # What came while we asked in vain came after the loss, and is answered.
+                    waiting = [Address(CHANNEL, str(chat)) for chat in typing.waiting(before=began)]
                     lost = mailbox.in_shard(shard, waiting)
                     log.error("server_came_back_empty", waiting=len(lost))
                     for address in lost:
                         await _tell(outbox, address)
                         typing.stop(int(address.chat))
                 known[shard] = founded
+                del asked[shard]
         await asyncio.sleep(_EVERY)
 
 
