@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from bot.embedded import _binary
+from bot.redis_link import connect
 
 T = TypeVar("T")
 
@@ -171,6 +172,15 @@ async def until(holds: Callable[[], Awaitable[object]]) -> None:
                 if await holds():
                     return
             await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def emptied(made: "Cluster") -> AsyncIterator[Redis]:
+    """The service's own client to a cluster that holds nothing."""
+    client = await connect(made.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
 
 
 def free_port() -> int:

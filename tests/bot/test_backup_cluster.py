@@ -10,11 +10,10 @@ from redis.asyncio import Redis
 
 from bot.embedded import EmbeddedServer
 from bot.mailbox import Lease, Mailbox
-from bot.redis_link import connect
 from bot.state import take
 from tests.bot.test_backup import alike, another, client, goes_on, live, operate
 from tests.processes import ROOT, environment
-from tests.servers import Cluster, cluster, in_background
+from tests.servers import Cluster, cluster, emptied, in_background
 
 SHARDS = 3
 
@@ -28,10 +27,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 async def redis(three: Cluster) -> AsyncIterator[Redis]:
-    client = await connect(three.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
+    async with emptied(three) as client:
+        yield client
 
 
 async def test_a_backup_of_a_live_cluster_is_restored_into_an_empty_one(

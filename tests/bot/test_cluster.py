@@ -20,7 +20,7 @@ from bot.mailbox.keys import Shards
 from bot.redis_link import connect
 from tests.crowd import converse
 from tests.processes import ROOT
-from tests.servers import Cluster, Node, cluster, free_port, in_background, until
+from tests.servers import Cluster, Node, cluster, emptied, free_port, in_background, until
 from tests.service import serving
 
 CHATS = [Address("telegram", str(number)) for number in range(1001, 1021)]
@@ -36,10 +36,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 async def redis(three: Cluster) -> AsyncIterator[Redis]:
-    client = await connect(three.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
+    async with emptied(three) as client:
+        yield client
 
 
 @pytest.fixture

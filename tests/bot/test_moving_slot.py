@@ -16,7 +16,7 @@ from tests.bot.test_backup import alike, operate
 from tests.bot.test_cluster import CHATS, SHARDS, of_shard, said
 from tests.crowd import converse
 from tests.processes import environment
-from tests.servers import Cluster, Node, cluster, in_background, until
+from tests.servers import Cluster, Node, cluster, emptied, in_background, until
 from tests.service import serving
 
 MOVING = "a slot of the cluster is on the move: try again when it has moved"
@@ -32,10 +32,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 async def redis(three: Cluster) -> AsyncIterator[Redis]:
-    client = await connect(three.url)
-    await client.flushall()
-    yield client
-    await client.aclose()
+    async with emptied(three) as client:
+        yield client
 
 
 @pytest.mark.timeout(300)
