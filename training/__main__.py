@@ -91,6 +91,7 @@ def train(
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
     from training.corpus.plain import read_plain
+    from training.crisis import fit_crisis_in
     from training.hardware import fastest_precision
     from training.mixture import Mixture
     from training.trainer import train as run
@@ -142,6 +143,9 @@ def train(
             say=lambda line: print(line, file=sys.stderr),
             begin_from=begin_from,
         )
+        if load_checkpoint(out / "checkpoint").heads is not None:
+            print("fitting the head that hears of a crisis: a few minutes", file=sys.stderr)
+            fit_crisis_in(out / "checkpoint", mixture, options.seed, {})
     best = next(row for row in card["epochs"] if row["epoch"] == card["kept_epoch"])
     print(json.dumps({"checkpoint": str(out / "checkpoint"), **best}, ensure_ascii=False, indent=2))
 

@@ -15,6 +15,10 @@ from training.labels import UNKNOWN, crisis_label, emotion_label
 
 # Lengths are padded up to a multiple of this, so that few shapes occur.
 _STEP = 4
+# Where every shape is compiled anew (XLA): to the greatest lengths there may be, or to these halved, so often at most.
+_HALVINGS = 3
+# A row from which nothing is learned: it fills up a batch.
+_NOTHING = ([START], [START], [PAD])
 
 
 @dataclass(frozen=True)
@@ -66,31 +70,41 @@ def message_example(message: Message, tokenizer: Tokenizer, config: ModelConfig)
     return Example(source_ids(tokenizer, [message.text], config.max_source), [START], [], crisis=int(message.crisis))
 
 
-def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Rows of ids as one array ``(rows, longest)``, its length rounded up to a bucket."""
-    longest = max(1, *map(len, rows))
-    array = np.full((len(rows), -(-longest // _STEP) * _STEP), PAD, dtype="int32")
+def padded(rows: Sequence[Sequence[int]], length: int | None = None) -> np.ndarray:
+    """Rows of ids as one array ``(rows, length)``; by default as long as the longest, rounded up to a bucket."""
+    if length is None:
+        length = -(-max(1, *map(len, rows)) // _STEP) * _STEP
+    array = np.full((len(rows), length), PAD, dtype="int32")
     for index, row in enumerate(rows):
         array[index, : len(row)] = row
     return array
 
 
-def to_batch(rows: Sequence[Example]) -> Batch:
-    """Examples as one batch."""
+def to_batch(rows: Sequence[Example], few: ModelConfig | None = None) -> Batch:
+    """Examples as one batch; with ``few`` in one of four shapes for a model of that configuration: the longest that it
+    reads and writes, or a half, a quarter, an eighth of both."""
+    source = target = None
+    if few is not None:
+        read, written = max(len(row.source) for row in rows), max(len(row.target) for row in rows)
+        halved = [(-(-few.max_source // 2**n), -(-few.max_target // 2**n)) for n in range(_HALVINGS, -1, -1)]
+        source, target = next((s, t) for s, t in halved if s >= read and t >= written)
     return Batch(
-        padded([row.source for row in rows]),
-        padded([row.target for row in rows]),
-        padded([row.label for row in rows]),
+        padded([row.source for row in rows], source),
+        padded([row.target for row in rows], target),
+        padded([row.label for row in rows], target),
         np.array([row.emotion for row in rows], dtype="int32"),
         np.array([row.crisis for row in rows], dtype="int32"),
     )
 
 
-def bucketed(rows: Sequence[Example], batch_size: int, rng: random.Random | None = None) -> Iterator[Batch]:
+def bucketed(
+    rows: Sequence[Example], batch_size: int, rng: random.Random | None = None, few: ModelConfig | None = None
+) -> Iterator[Batch]:
     """``rows`` in batches of like lengths, so that little padding is computed.
 
     With ``rng`` the rows are shuffled, sorted by length only within windows of 400 batches, and the batches come in
-    random order; without it they come sorted.
+    random order; without it they come sorted. With ``few`` they have few shapes, as ``to_batch`` makes them, and one
+    that is not full is filled up with rows from which nothing is learned.
     """
     order = list(rows)
     window = len(order) or 1
@@ -104,4 +118,5 @@ def bucketed(rows: Sequence[Example], batch_size: int, rng: random.Random | None
     if rng is not None:
         rng.shuffle(chunks)
     for chunk in chunks:
-        yield to_batch(chunk)
+        filling = [Example(*_NOTHING)] * (batch_size - len(chunk)) if few else []
+        yield to_batch(chunk + filling, few)

@@ -8,13 +8,14 @@ differently. It takes minutes, so it can be done again whenever there are more m
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
-from model.checkpoint import Checkpoint
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.heads import ALARM, Heads, Linear, crisis_probabilities
 from model.letters import PLACES, letter_rows
 from model.tokenizer import PAD
@@ -33,6 +34,14 @@ _EPOCHS = 5
 _BATCH = 64
 _RATE = 2e-3
 _POSITIVE = 4.0  # weight of a message that does speak of it
+
+
+def fit_crisis_in(folder: Path, mixture: Mixture, seed: int, card: dict[str, Any]) -> None:
+    """Put what ``fit_crisis`` makes into the checkpoint in ``folder``, and ``card`` on its card; all else stays."""
+    kept = load_checkpoint(folder)
+    heads = fit_crisis(kept, mixture, seed)
+    card = {**kept.card, **card}
+    save_checkpoint(folder, kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
 
 
 def fit_crisis(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads:

@@ -3,11 +3,13 @@
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from model.tokenizer import Tokenizer
-from training.batches import Example, bucketed, padded
+from training.batches import Example, bucketed, to_batch
+from training.hardware import few_shapes
 from training.loss import TokenScores
 
 _BATCH = 64
@@ -20,7 +22,7 @@ def likelihood(scores: TokenScores, rows: Sequence[Example], tokenizer: Tokenize
     """
     nats = correct = 0.0
     tokens = 0
-    for batch in bucketed(rows, _BATCH):
+    for batch in bucketed(rows, _BATCH, few=few_shapes(scores.transformer.config)):
         result = scores.predict_on_batch({"source": batch.source, "target": batch.target, "label": batch.label})
         nats += float(result["nats"].sum())
         correct += float(result["correct"].sum())
@@ -45,13 +47,14 @@ def hits_at_1(scores: TokenScores, rows: Sequence[Example], *, limit: int = 300,
     rng = random.Random(seed)
     replies = {tuple(row.label): row for row in rows}
     asked = rng.sample(list(rows), min(limit, len(rows)))
+    few = few_shapes(scores.transformer.config)
     hits = 0
     for row in asked:
         others = [reply for label, reply in replies.items() if label != tuple(row.label)]
         candidates = [row, *rng.sample(others, min(19, len(others)))]
-        label = padded([candidate.label for candidate in candidates])
-        source = padded([row.source])  # (1, source): read once, and broadcast to all candidates
-        target = padded([candidate.target for candidate in candidates])
+        batch = to_batch([replace(candidate, source=row.source) for candidate in candidates], few)
+        source = batch.source[:1]  # read once, and broadcast to all candidates
+        label, target = batch.label, batch.target
         nats = scores.predict_on_batch({"source": source, "target": target, "label": label})["nats"].sum(axis=1)
         hits += int(np.argmin(nats / (label != 0).sum(axis=1)) == 0)
     return hits / max(len(asked), 1)

@@ -41,8 +41,9 @@ def forecast(model: keras.Model, batches: Sequence[Batch], left: float) -> Forec
     same in a whole run and in a resumed one.
     """
     before = values(variables(model))
-    odd = _odd(batches[0])
-    model.train_on_batch(vars(odd), odd.label)
+    if keras.backend.backend() != "jax":  # which has a graph for each shape, whatever came first
+        odd = _odd(batches[0])
+        model.train_on_batch(vars(odd), odd.label)
     by_size = sorted(batches, key=_size)
     tried = [by_size[(len(by_size) - 1) * part // 4] for part in (4, 3, 2, 1)]
     seconds = 0.0

@@ -118,5 +118,5 @@ class TokenScores(keras.Model):
         logits = self.transformer({"source": inputs["source"], "target": inputs["target"]}, training=training)
         label = inputs["label"]
         real = ops.cast(ops.not_equal(label, PAD), "float32")
-        correct = ops.cast(ops.equal(ops.argmax(logits, axis=-1), ops.cast(label, "int64")), "float32")
+        correct = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), label), "float32")
         return {"nats": token_losses(label, logits) * real, "correct": correct * real}

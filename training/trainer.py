@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from model.checkpoint import Checkpoint, load_checkpoint, parameters, save_check
 from model.config import ModelConfig, preset
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
-from training.batches import Batch, Example, bucketed, examples, message_example
-from training.crisis import fit_crisis
+from training.batches import Batch, Example, examples
 from training.curves import draw_curves
-from training.denoising import restoration
+from training.epoch import Epochs, made_ahead
 from training.evaluation import hits_at_1, likelihood, shuffled
 from training.forecast import forecast
+from training.hardware import accelerated, few_shapes
 from training.heads import ClassifierHeads
 from training.labels import OWN_SOURCES
 from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
@@ -28,7 +28,6 @@ from training.options import TrainingOptions
 from training.progress import TrainingProgress
 from training.schedule import Noam, WarmupCosine
 from training.state import assign, load_progress, load_state, save_state, values
-from training.subwords import CuttingTokenizer
 from training.understanding import held_out_messages, learned_understanding
 
 _SAVE_EVERY = 250  # steps between two saved states
@@ -74,8 +73,10 @@ def train(
         provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}
     held_out = _held_out(mixture, tokenizer, config)
     messages = held_out_messages(mixture, "validation")
-    batches = _batches(mixture, tokenizer, config, options, epoch=1)
-    model = _compiled(config, options, len(batches) * options.epochs)
+    epochs = Epochs(mixture, tokenizer, config, options.batch_size, options.seed, few_shapes(config))
+    batches = epochs.batches(1)
+    steps = len(batches)
+    model = _compiled(config, options, steps * options.epochs)
     if begin_from is not None:
         model.transformer.set_named_weights(begin_from.weights)
         if model.heads is not None and begin_from.heads is not None:
@@ -85,38 +86,39 @@ def train(
     scores.compile()
     if progress["step"] or progress["epochs"]:
         say(f"going on with epoch {progress['epoch']}, batch {progress['step']}")
-    left = options.epochs - (progress["epoch"] - 1) - progress["step"] / len(batches)
+    left = options.epochs - (progress["epoch"] - 1) - progress["step"] / steps
     if left > 0:
         say(str(forecast(model, batches, left)))
-
-    while progress["epoch"] <= options.epochs and not _stalled(progress["epochs"], options.patience):
-        started = time.monotonic()
-        _run_epoch(model, _batches(mixture, tokenizer, config, options, progress["epoch"]), progress, out, options)
-        loss_sum, tokens = progress["sums"]
-        row = {
-            "epoch": progress["epoch"],
-            "train_loss": loss_sum / max(tokens, 1),
-        }
-        with averaged(model, options):
-            row["validation"] = _validate(scores, held_out, tokenizer)
-            weights, heads = model.transformer.named_weights(), model.heads and model.heads.learned()
-            if heads is not None:
-                row["understanding"] = learned_understanding(model.transformer, heads, tokenizer, messages)
-        row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
-        best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
-        progress["epochs"].append(row)
-        if best:
-            card = _card(options, config, mixture, progress["epochs"], provenance)
-            save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True, heads=heads)
-        progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
-        save_state(out, model, progress)
-        draw_curves(progress["epochs"], out / "curves.png")
-        say(_line(row, time.monotonic() - started))
+    # Where an accelerator trains, the processors have nothing else to do.
+    ahead = made_ahead(epochs, options.epochs) if accelerated() else nullcontext(epochs.batches)
+    with ahead as made:
+        while progress["epoch"] <= options.epochs and not _stalled(progress["epochs"], options.patience):
+            started = time.monotonic()
+            _run_epoch(model, made(progress["epoch"]), progress, out, options)
+            loss_sum, tokens = progress["sums"]
+            row = {
+                "epoch": progress["epoch"],
+                "train_loss": loss_sum / max(tokens, 1),
+            }
+            with averaged(model, options):
+                row["validation"] = _validate(scores, held_out, tokenizer)
+                weights, heads = model.transformer.named_weights(), model.heads and model.heads.learned()
+                if heads is not None:
+                    row["understanding"] = learned_understanding(model.transformer, heads, tokenizer, messages)
+            row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
+            best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
+            progress["epochs"].append(row)
+            if best:
+                card = _card(options, config, mixture, progress["epochs"], provenance)
+                save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True, heads=heads)
+            progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
+            save_state(out, model, progress)
+            draw_curves(progress["epochs"], out / "curves.png")
+            say(_line(row, time.monotonic() - started))
     # The card of the epoch that was kept tells the whole run, what came after it included.
     kept = load_checkpoint(out / "checkpoint")
     card = {**kept.card, "epochs": progress["epochs"]}
-    heads = kept.heads and fit_crisis(kept, mixture, options.seed)
-    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
+    save_checkpoint(out / "checkpoint", kept.config, kept.tokenizer, kept.weights, card, half=True, heads=kept.heads)
     return card
 
 
@@ -162,18 +164,6 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
     model.build()
     optimizer.build(model.trainable_variables)
     return model
-
-
-def _batches(
-    mixture: Mixture, tokenizer: Tokenizer, config: ModelConfig, options: TrainingOptions, epoch: int
-) -> list[Batch]:
-    """One epoch: every reply of its conversations, its messages, and its plain texts to be restored."""
-    rng = random.Random(f"{options.seed}/{epoch}/batches")
-    reader = CuttingTokenizer.of(tokenizer, mixture.recipe.subword_cuts, rng)
-    rows = examples(mixture.epoch(options.seed, epoch), reader, config)
-    rows += [message_example(message, reader, config) for message in mixture.epoch_messages(options.seed, epoch)]
-    rows += [restoration(text, tokenizer, config, rng) for text in mixture.plain_texts(options.seed, epoch)]
-    return list(bucketed(rows, options.batch_size, rng))
 
 
 @contextmanager
@@ -257,6 +247,7 @@ def _card(
         "kept_epoch": rows[-1]["epoch"],
         "chosen_by": "hits@1 of 20 on validation, mean over the sources",
         "options": asdict(options),
+        "backend": keras.backend.backend(),
         "recipe": mixture.recipe.to_dict(),
         "config": config.to_dict(),
         "parameters": parameters(config),

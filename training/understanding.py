@@ -14,6 +14,7 @@ from model.heads import ALARM, Heads, Understanding, newest_turn_mean, understan
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
 from training.batches import padded
+from training.hardware import few_shapes
 from training.labels import OWN_SOURCES, UNKNOWN, crisis_label, emotion_label
 from training.mixture import Mixture
 
@@ -68,9 +69,10 @@ def newest_turn_means(transformer: Transformer, tokenizer: Tokenizer, texts: Seq
     sources = [source_ids(tokenizer, [text], transformer.config.max_source) for text in texts]
     means = np.zeros((len(texts), transformer.config.d_model), "float32")
     order = sorted(range(len(texts)), key=lambda index: len(sources[index]))
+    few = few_shapes(transformer.config)
     for start in range(0, len(order), _BATCH):
         batch = order[start : start + _BATCH]
-        source = padded([sources[index] for index in batch])
+        source = padded([sources[index] for index in batch], few.max_source if few else None)
         memory, _ = transformer.encode(source)
         means[batch] = newest_turn_mean(ops.convert_to_numpy(ops.cast(memory, "float32")), source)
     return means

@@ -20,11 +20,11 @@ def crisis(
     seed: Annotated[int, typer.Option()] = TrainingOptions.seed,
 ) -> None:
     """Fit the head that hears of suicide and self-harm anew, as `train` does at its end; nothing else changes."""
-    from model.checkpoint import load_checkpoint, save_checkpoint
+    from model.checkpoint import load_checkpoint
     from model.engine import load_engine
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
-    from training.crisis import fit_crisis
+    from training.crisis import fit_crisis_in
     from training.mixture import Mixture
     from training.understanding import engine_understanding, held_out_messages
 
@@ -42,11 +42,7 @@ def crisis(
             recipe=Recipe.read(recipe),
         ).cleaned()
         print("fitting: a few minutes", file=sys.stderr)
-        heads = fit_crisis(kept, mixture, seed)
-        card = {
-            **kept.card,
-            "crisis_head": {"command": typed_command(), "commit": commit(), "messages": len(mixture.messages)},
-        }
-        save_checkpoint(checkpoint, kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
+        fitted = {"command": typed_command(), "commit": commit(), "messages": len(mixture.messages)}
+        fit_crisis_in(checkpoint, mixture, seed, {"crisis_head": fitted})
     figures = engine_understanding(load_engine(checkpoint), held_out_messages(mixture, "validation"))
     print(f"validation: precision {figures['crisis_precision']}, recall {figures['crisis_recall']}")
