@@ -61,6 +61,10 @@ def train(
     progress = load_progress(out) or {"options": settings, "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
     if {**progress["options"], "epochs": 0} != {**settings, "epochs": 0}:
         raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
+    # A run may go on under another backend: its state is only numbers.
+    backends = progress.setdefault("backends", [])
+    if keras.backend.backend() not in backends:
+        backends.append(keras.backend.backend())
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.precision)
@@ -109,7 +113,7 @@ def train(
             best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
             progress["epochs"].append(row)
             if best:
-                card = _card(options, config, mixture, progress["epochs"], provenance)
+                card = _card(options, config, mixture, progress["epochs"], {"backends": backends, **provenance})
                 save_checkpoint(out / "checkpoint", config, tokenizer, weights, card, half=True, heads=heads)
             progress.update(epoch=progress["epoch"] + 1, step=0, sums=[0, 0])
             save_state(out, model, progress)
@@ -247,7 +251,6 @@ def _card(
         "kept_epoch": rows[-1]["epoch"],
         "chosen_by": "hits@1 of 20 on validation, mean over the sources",
         "options": asdict(options),
-        "backend": keras.backend.backend(),
         "recipe": mixture.recipe.to_dict(),
         "config": config.to_dict(),
         "parameters": parameters(config),
