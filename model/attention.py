@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from model.config import ModelConfig
-from model.residual import Residual
+from model.residual import Residual, branch_initializer
 
 Tensor = keras.KerasTensor
 KeysValues = tuple[Tensor, Tensor]
@@ -38,7 +38,9 @@ class MultiHeadAttention(keras.layers.Layer):
         self.query = keras.layers.Dense(width, name="query")
         self.key = keras.layers.Dense(width, name="key")
         self.value = keras.layers.Dense(width, name="value")
-        self.projection = keras.layers.Dense(config.d_model, name="projection")
+        self.projection = keras.layers.Dense(
+            config.d_model, kernel_initializer=branch_initializer(config), name="projection"
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights; ``input_shape`` is ``(batch, length, d_model)``."""

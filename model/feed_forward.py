@@ -3,7 +3,7 @@
 import keras
 
 from model.config import ModelConfig
-from model.residual import Residual
+from model.residual import Residual, branch_initializer
 
 
 class FeedForward(keras.layers.Layer):
@@ -12,7 +12,7 @@ class FeedForward(keras.layers.Layer):
     def __init__(self, config: ModelConfig, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.inner = keras.layers.Dense(config.feed_forward, activation=config.activation, name="inner")
-        self.outer = keras.layers.Dense(config.d_model, name="outer")
+        self.outer = keras.layers.Dense(config.d_model, kernel_initializer=branch_initializer(config), name="outer")
         self.residual = Residual(config, name="residual")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

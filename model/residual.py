@@ -5,6 +5,15 @@ import keras
 from model.config import ModelConfig
 
 
+def branch_initializer(config: ModelConfig) -> str:
+    """How the last matrix of a sub-layer begins: at zero where ``norm="pre"``, so that the stack begins as the identity.
+
+    Then the decoder sees at once which words were said, however many layers will come to lie between (after Zhang et
+    al. 2019, Fixup). Behind the paper's norm a branch of zeros would be no more than another norm: it begins as usual.
+    """
+    return "zeros" if config.norm == "pre" else "glorot_uniform"
+
+
 class Residual(keras.layers.Layer):
     """``norm="post"``: LayerNorm(x + Sublayer(x)), the paper's; ``"pre"``: x + Sublayer(LayerNorm(x)).
 

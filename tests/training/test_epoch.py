@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.config import preset
 from model.tokenizer import Tokenizer
 from tests.training.conftest import pairs_mixture, tiny
 from training.batches import Batch
