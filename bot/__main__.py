@@ -139,10 +139,16 @@ def reshard() -> None:
     """Move what stands in Redis into MALBEOT_SHARDS shards. Stop gateways and workers before."""
 
     async def run(settings: "Settings", redis: "Redis") -> None:
-        from bot.mailbox import reshard
+        from bot.mailbox import reshard, signed_in
         from bot.redis_cluster import check_settled
 
         await check_settled(redis, settings.shards)
+        workers, gateways = await signed_in(redis)
+        if workers or gateways:
+            raise BotError(
+                f"workers that run: {workers}, gateways: {gateways}; stop them first (one that was killed counts for a "
+                "minute more)"
+            )
         print(f"in {settings.shards} shards; messages that wait: {await reshard(redis, settings.shards)}")
 
     _on_redis(run)

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from model.checkpoint import Checkpoint, load_checkpoint
+from model.config import ModelConfig
 from model.dialogue import source_ids
 from model.heads import Understanding, newest_turn_mean, understandings
 from model.options import Decoding
@@ -165,6 +166,11 @@ def _lines(text: str) -> list[str]:
     lines = text.splitlines()
     together = -(-len(lines) // _MOST_LINES)
     return [" ".join(lines[start : start + together]) for start in range(0, len(lines), together or 1)]
+
+
+def engine_kind(config: ModelConfig) -> EngineKind:
+    """What decodes a model of this shape: CTranslate2, unless its heads together are not as wide as the model."""
+    return "ctranslate2" if config.heads * config.key_dim == config.d_model else "tensorflow"
 
 
 def load_engine(

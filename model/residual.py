@@ -6,7 +6,7 @@ from model.config import ModelConfig
 
 
 def branch_initializer(config: ModelConfig) -> str:
-    """How the last matrix of a sub-layer begins: at zero where ``norm="pre"``, so that the stack begins as the identity.
+    """How a sub-layer's last matrix begins: where ``norm="pre"``, at zero, so that the stack begins as the identity.
 
     Then the decoder sees at once which words were said, however many layers will come to lie between (after Zhang et
     al. 2019, Fixup). Behind the paper's norm a branch of zeros would be no more than another norm: it begins as usual.

@@ -38,6 +38,13 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         return ops.sum(token_losses(y_true, y_pred, self.smoothing) * real) / ops.maximum(ops.sum(real), 1.0)
 
 
+class ReplyLoss(keras.metrics.MeanMetricWrapper):
+    """What a step lost on the reply alone, without the other tasks of ``Trainee``: nats a token."""
+
+    def __init__(self, smoothing: float) -> None:
+        super().__init__(SmoothedCrossEntropy(smoothing).call, name="reply")
+
+
 class Trainee(keras.Model):
     """A Transformer at its lessons: to write the reply, and from the message alone to guess its words.
 
@@ -58,7 +65,6 @@ class Trainee(keras.Model):
         self.transformer = transformer
         self.bag_of_words, self.r_drop = bag_of_words, r_drop
         self.heads = heads
-        self.beside = keras.metrics.Mean(name="beside")  # the losses of all other tasks, as weighted
 
     def build(self, input_shape: object = None) -> None:
         """Nothing of its own to make."""
@@ -82,7 +88,6 @@ class Trainee(keras.Model):
             again = self.transformer({"source": inputs["source"], "target": inputs["target"]}, training=True)
             beside += self.r_drop * disagreement(inputs["label"], logits, again)
         self.add_loss(beside)
-        self.beside.update_state(beside)
         return logits
 
 

@@ -22,7 +22,7 @@ from training.forecast import forecast
 from training.hardware import accelerated, few_shapes
 from training.heads import ClassifierHeads
 from training.labels import OWN_SOURCES
-from training.loss import SmoothedCrossEntropy, TokenScores, Trainee
+from training.loss import ReplyLoss, SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.progress import TrainingProgress
@@ -164,7 +164,10 @@ def _compiled(config: ModelConfig, options: TrainingOptions, total_steps: int) -
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     # Shapes differ from batch to batch, and XLA compiles each of them anew: only JAX is not worth running without.
     jit = keras.backend.backend() == "jax"
-    model.compile(optimizer=optimizer, loss=SmoothedCrossEntropy(options.label_smoothing), jit_compile=jit)
+    smoothing = options.label_smoothing
+    model.compile(
+        optimizer=optimizer, loss=SmoothedCrossEntropy(smoothing), metrics=[ReplyLoss(smoothing)], jit_compile=jit
+    )
     model.build()
     optimizer.build(model.trainable_variables)
     return model
@@ -198,7 +201,7 @@ def _run_epoch(
         for batch in batches[progress["step"] :]:
             model.reset_metrics()
             result = model.train_on_batch(vars(batch), batch.label, return_dict=True)
-            loss = float(result["loss"]) - float(result["beside"])  # of the reply alone
+            loss = float(result["reply"])
             loss_sum, tokens = progress["sums"]
             progress["sums"] = [loss_sum + loss * batch.tokens, tokens + batch.tokens]
             progress["step"] += 1

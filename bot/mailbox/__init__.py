@@ -9,7 +9,7 @@ from bot.mailbox.letters import Accepted, DeadLetter, Delivery, Exchange, Messag
 from bot.mailbox.limits import Bucket, Limits, Passed
 from bot.mailbox.mailbox import Mailbox
 from bot.mailbox.members import Members
-from bot.mailbox.move import reshard
+from bot.mailbox.move import reshard, signed_in
 from bot.mailbox.outbox import Outbox
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "Worker",
     "agree",
     "reshard",
+    "signed_in",
 ]

@@ -7,7 +7,16 @@ from redis.asyncio import Redis
 from bot.address import Address
 from bot.mailbox import codec
 from bot.mailbox.keys import Keys, Shards
+from bot.mailbox.mailbox import Mailbox
 from bot.mailbox.server import run_script
+
+
+async def signed_in(redis: Redis) -> tuple[int, int]:
+    """How many workers and how many gateways have lately given a sign of life."""
+    now, _ = await redis.time()
+    workers = await Mailbox(redis, shards=int(await redis.get(Keys(0).shards) or 1)).workers()
+    gateways = [int(expires) > now for expires in (await redis.hgetall(Keys(0).gateways)).values()]
+    return len(workers), sum(gateways)
 
 
 async def reshard(redis: Redis, number: int) -> int:

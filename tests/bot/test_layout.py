@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from bot.address import Address
 from bot.errors import SettingsError
-from bot.mailbox import Mailbox, Message, agree
+from bot.mailbox import Gateways, Mailbox, Message, agree
 from tests.processes import environment
 
 YUNA = Address("telegram", "1001")
@@ -50,3 +50,15 @@ async def test_a_process_with_another_number_refuses_and_reshard_helps(
     assert await run(["reshard"], **three) == (0, "in 3 shards; messages that wait: 1")
     assert await run(["dead", "list"], **three) == (0, "no dead letters")
     assert await Mailbox(redis, shards=3).backlog() == 1
+
+
+async def test_reshard_waits_until_nobody_runs(redis: Redis, redis_url: str, tmp_path: Path) -> None:
+    two = environment(tmp_path, redis_url=redis_url, shards="2")
+    mailbox, gateways = Mailbox(redis), Gateways(redis)
+    await mailbox.beat("w1", {}, ttl=60)
+    await gateways.beat(ttl=60)
+    code, said = await run(["reshard"], **two)
+    assert (code, said.partition(" (")[0]) == (1, "malbeot: workers that run: 1, gateways: 1; stop them first")
+    await mailbox.leave("w1")
+    await gateways.leave()
+    assert await run(["reshard"], **two) == (0, "in 2 shards; messages that wait: 0")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from training.loss import SmoothedCrossEntropy, Trainee, disagreement, token_losses, words_loss
+from training.loss import ReplyLoss, SmoothedCrossEntropy, Trainee, disagreement, token_losses, words_loss
 
 RNG = np.random.default_rng(0)
 
@@ -56,6 +56,8 @@ def test_the_second_task_is_added_to_the_first() -> None:
     losses = []
     for weight in (0.0, 0.5):
         trainee = Trainee(transformer, weight)
-        trainee.compile(loss=SmoothedCrossEntropy(0.0))
+        trainee.compile(loss=SmoothedCrossEntropy(0.0), metrics=[ReplyLoss(0.0)])
         losses.append(trainee.test_on_batch(inputs, inputs["label"], return_dict=True))
-    assert losses[1]["loss"] == pytest.approx(losses[0]["loss"] + losses[1]["beside"], rel=1e-4)
+    assert losses[0]["loss"] == pytest.approx(losses[0]["reply"], rel=1e-4)
+    assert losses[1]["reply"] == pytest.approx(losses[0]["reply"], rel=1e-4)
+    assert losses[1]["loss"] > losses[0]["loss"] + 0.1

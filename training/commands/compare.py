@@ -15,32 +15,27 @@ def compare(
     prompts: Annotated[Path, typer.Option(help='JSON lines {"turns": \\[user, bot, …, user]}.')],
     out: Annotated[Path, typer.Option(help="FILE.html to vote on; FILE.key.json beside it tells the sides.")],
     seed: Annotated[int, typer.Option(help="Draws the sides.")] = 0,
-    engine: Annotated[str, typer.Option(help="What decodes: ctranslate2 or tensorflow.")] = "ctranslate2",
     owner: Annotated[str, typer.Option(help="Whose chatbot it is.")] = "이연준",
     bot: Annotated[str, typer.Option(help="The bot's name.")] = "말벗",
 ) -> None:
     """Let two checkpoints answer the same prompts, on a page where people vote without knowing whose reply is whose."""
-    from model.checkpoint import CheckpointError
-    from model.engine import load_engine
+    from model.checkpoint import CheckpointError, load_checkpoint
+    from model.engine import engine_kind, load_engine
     from training.compare import compare as side_by_side, read_prompts, replies
     from training.corpus import CorpusError
 
-    if engine not in ("ctranslate2", "tensorflow"):
-        raise typer.BadParameter("choose ctranslate2 or tensorflow", param_hint="--engine")
     if out.suffix != ".html":
         fail(f"--out must end in .html, not {out.name!r}")
     if not out.absolute().parent.is_dir():
         fail(f"the folder {out.parent} does not exist")
     try:
         asked = read_prompts(prompts)
-        said = [
-            replies(load_engine(folder, engine), asked, owner=owner, bot=bot)  # type: ignore[arg-type]
-            for folder in (a, b)
-        ]
+        engines = [load_engine(folder, engine_kind(load_checkpoint(folder).config)) for folder in (a, b)]
+        said = [replies(engine, asked, owner=owner, bot=bot) for engine in engines]
     except (CheckpointError, CorpusError) as error:
         fail(str(error))
     except ImportError as error:
-        fail(f"the engine {engine} needs a package that is not installed: {error.name}")
+        fail(f"a package that decodes is not installed: {error.name}")
     comparison = side_by_side(asked, *said, names=(str(a), str(b)), seed=seed)
     key = out.with_suffix(".key.json")
     out.write_text(comparison.page, encoding="utf-8")

@@ -19,7 +19,7 @@ def report(
 ) -> None:
     """Measure a checkpoint on held-out data, beside retrieval and other checkpoints: one HTML page, one JSON file."""
     from model.checkpoint import PRETRAINED, load_checkpoint
-    from model.engine import load_engine
+    from model.engine import engine_kind, load_engine
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
     from training.mixture import Mixture
@@ -34,9 +34,8 @@ def report(
         subjects = {}
         for folder in (checkpoint or PRETRAINED, *(baseline or [])):
             kept = load_checkpoint(folder)
-            kind = "ctranslate2" if kept.config.heads * kept.config.key_dim == kept.config.d_model else "tensorflow"
             label = f"{kept.card.get('name', folder.name)} ({kept.hash[:6]})"
-            subjects[label] = (kept, load_engine(folder, kind, threads=os.cpu_count() or 1))  # type: ignore[arg-type]
+            subjects[label] = (kept, load_engine(folder, engine_kind(kept.config), threads=os.cpu_count() or 1))
         made = make_report(subjects, mixture, split=name)
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
