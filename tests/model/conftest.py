@@ -34,10 +34,11 @@ def checkpoint_folder(tiny: ModelConfig, tokenizer: Tokenizer, tmp_path_factory:
     import keras
 
     from model.transformer import Transformer
+    from tests.model.shaken import shaken
 
     keras.utils.set_random_seed(7)
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    save_checkpoint(folder, tiny, tokenizer, Transformer(tiny).named_weights(), {"name": "tiny"})
+    save_checkpoint(folder, tiny, tokenizer, shaken(Transformer(tiny)).named_weights(), {"name": "tiny"})
     return folder
 
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from model.attention import CausalSelfAttention, GlobalSelfAttention, scaled_dot_product_attention
 from model.config import ModelConfig
+from tests.model.shaken import shaken
 
 RNG = np.random.default_rng(0)
 
@@ -30,6 +31,8 @@ def test_what_is_masked_has_no_weight() -> None:
 
 def test_padding_changes_nothing(tiny: ModelConfig) -> None:
     layer = GlobalSelfAttention(tiny)
+    layer.build((None, None, tiny.d_model))
+    shaken(layer)
     x = numbers(1, 5, tiny.d_model)
     alone = layer(x, np.ones((1, 1, 1, 5), bool))
     longer = np.concatenate([x, numbers(1, 3, tiny.d_model)], axis=1)
@@ -39,6 +42,8 @@ def test_padding_changes_nothing(tiny: ModelConfig) -> None:
 
 def test_nobody_looks_into_the_future(tiny: ModelConfig) -> None:
     layer = CausalSelfAttention(tiny)
+    layer.build((None, None, tiny.d_model))
+    shaken(layer)
     x = numbers(1, 6, tiny.d_model)
     changed = x.copy()
     changed[:, 4:] = 9
@@ -48,6 +53,8 @@ def test_nobody_looks_into_the_future(tiny: ModelConfig) -> None:
 
 def test_one_step_at_a_time_gives_what_the_whole_gives(tiny: ModelConfig) -> None:
     layer = CausalSelfAttention(tiny)
+    layer.build((None, None, tiny.d_model))
+    shaken(layer)
     x = numbers(2, 6, tiny.d_model)
     whole = layer(x)
     empty = ops.zeros((2, tiny.heads, 6, tiny.key_dim))

@@ -27,6 +27,7 @@ from model.explain.trace import trace
 from model.options import Decoding
 from model.tokenizer import BOT, END, OWNER_NAME, PAD, START, USER, Tokenizer
 from model.transformer import Transformer
+from tests.model.shaken import shaken
 
 SOURCE = np.array([[START, USER, 290, 300, 310, END, PAD, PAD], [START, USER, 270, 301, 302, 303, 304, END]], "int32")
 TARGET = np.array([[START, 280, 290, 300], [START, 301, 290, 281]], "int32")
@@ -36,11 +37,7 @@ TARGET = np.array([[START, 280, 290, 300], [START, 301, 290, 281]], "int32")
 def model(tiny: ModelConfig) -> Transformer:
     """A model whose heads look at different things: random, and not as even as a new one."""
     keras.utils.set_random_seed(11)
-    model = Transformer(tiny)
-    rng = np.random.default_rng(5)
-    weights = model.named_weights()
-    model.set_named_weights({name: w + rng.normal(0, 0.15, w.shape).astype("float32") for name, w in weights.items()})
-    return model
+    return shaken(Transformer(tiny))
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ def test_the_plan_that_ships_has_the_original_and_one_change_each() -> None:
         0.0,
     )
     assert original.recipe.exchanges == "first"
+    assert default.recipe == Recipe.read()
     assert len(runs) >= 8
     for run in runs.values():
         assert (run.options, run.recipe) != (default.options, default.recipe)

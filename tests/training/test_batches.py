@@ -1,6 +1,7 @@
 """Three arrays, every reply once, little padding."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,3 +59,17 @@ def test_buckets_save_padding(tokenizer: Tokenizer) -> None:
     in_order = sum(padded([row.source for row in rows[i : i + 10]]).size for i in range(0, 300, 10))
     assert in_buckets < 1.2 * real
     assert in_buckets < 0.85 * in_order
+
+
+def test_where_shapes_are_dear_there_are_four_and_every_batch_is_full(tokenizer: Tokenizer) -> None:
+    talks = [
+        Conversation(source="s", group="g", turns=("밥 " * (1 + n // 12), "네, " * (1 + n // 60))) for n in range(300)
+    ]
+    config = replace(preset("default"), max_source=104, max_target=72)
+    rows = examples(talks, tokenizer, config)
+    batches = list(bucketed(rows, 16, random.Random(0), few=config))
+    shapes = {(batch.source.shape, batch.target.shape, batch.label.shape) for batch in batches}
+    allowed = {((16, s), (16, t), (16, t)) for s, t in ((13, 9), (26, 18), (52, 36), (104, 72))}
+    assert len(shapes) > 1
+    assert shapes <= allowed
+    assert sum(batch.tokens for batch in batches) == sum(len(row.label) for row in rows)

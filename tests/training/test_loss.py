@@ -61,3 +61,23 @@ def test_the_second_task_is_added_to_the_first() -> None:
     assert losses[0]["loss"] == pytest.approx(losses[0]["reply"], rel=1e-4)
     assert losses[1]["reply"] == pytest.approx(losses[0]["reply"], rel=1e-4)
     assert losses[1]["loss"] > losses[0]["loss"] + 0.1
+
+
+def test_a_row_that_fills_a_batch_up_changes_nothing() -> None:
+    from model.config import preset
+    from model.transformer import Transformer
+    from training.batches import Example, bucketed
+    from training.heads import ClassifierHeads
+
+    config = preset(
+        "default", vocabulary_size=50, d_model=16, heads=2, key_dim=8, feed_forward=32, encoder_layers=1, dropout=0.0,
+        max_source=8, max_target=8,
+    )  # fmt: skip
+    trainee = Trainee(Transformer(config), 0.5, ClassifierHeads(16, 0.1, 0.4), r_drop=1.0)
+    trainee.compile(loss=SmoothedCrossEntropy(0.1), metrics=[ReplyLoss(0.1)])
+    rows = [Example([1, 3, 20, 2], [1, 30], [30, 2], emotion=4, crisis=0), Example([1, 3, 21, 2], [1], [2], crisis=1)]
+    [full] = bucketed(rows, 2, few=config)
+    [filled] = bucketed(rows, 5, few=config)
+    figures = [trainee.test_on_batch(vars(batch), batch.label, return_dict=True) for batch in (full, filled)]
+    assert filled.source.shape[0] == 5
+    assert figures[0] == pytest.approx(figures[1], rel=1e-4)
