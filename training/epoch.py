@@ -1,6 +1,7 @@
 """The batches of one epoch; where the processors are idle, they are made ahead, by a process beside the training."""
 
 import random
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,7 +56,10 @@ def made_ahead(epochs: Epochs, last: int) -> Iterator[Callable[[int], list[Batch
     def take(epoch: int) -> list[Batch]:
         begin(epoch)
         begin(epoch + 1)
-        made: list[Batch] = begun.pop(epoch).recv()
+        try:
+            made: list[Batch] = begun.pop(epoch).recv()
+        except EOFError:  # its process has died, of scarce memory as a rule
+            return epochs.batches(epoch)
         return made
 
     try:
@@ -66,5 +70,6 @@ def made_ahead(epochs: Epochs, last: int) -> Iterator[Callable[[int], list[Batch
 
 
 def _make(epochs: Epochs, epoch: int, to: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, and ends this one with it
     with suppress(BrokenPipeError):  # where the run has ended
         to.send(epochs.batches(epoch))

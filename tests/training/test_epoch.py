@@ -39,6 +39,15 @@ def test_what_is_made_ahead_is_what_would_have_been_made_here(epochs: Epochs) ->
             assert alike(take(number), epochs.batches(number))
 
 
+def test_what_a_killed_process_owed_is_made_here(epochs: Epochs) -> None:
+    with made_ahead(epochs, last=2) as take:
+        take(1)
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join(60)
+        assert alike(take(2), epochs.batches(2))
+
+
 def test_who_makes_ahead_ends_with_the_run(epochs: Epochs) -> None:
     with made_ahead(epochs, last=9) as take:
         take(1)
