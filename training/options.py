@@ -8,7 +8,7 @@ class TrainingOptions:
     """Hyperparameters of a run; all of them are written on the checkpoint's card."""
 
     preset: str = "default"
-    epochs: int = 5
+    epochs: int = 12
     batch_size: int = 48
     schedule: str = "cosine"  # or noam, the paper's, which knows no peak rate
     peak_rate: float = 2e-3
