@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from model.checkpoint import load_checkpoint
+from training.hardware import fastest_precision
 from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.recipe import Recipe, RecipeError
@@ -32,6 +33,8 @@ class Run:
 def read_plan(path: Path = PLAN) -> list[Run]:
     """The runs of a plan: ``[options]`` and ``[recipe]`` of all, and what each of ``[[runs]]`` changes.
 
+    All are computed in what this machine is fastest at, unless the plan names a ``precision``.
+
     Raises:
         RecipeError: the file cannot be read, or names what there is not; one line.
     """
@@ -40,7 +43,10 @@ def read_plan(path: Path = PLAN) -> list[Run]:
         runs = [
             Run(
                 run["name"],
-                _changed(TrainingOptions(), {**plan.get("options", {}), **run.get("options", {})}),
+                _changed(
+                    TrainingOptions(precision=fastest_precision()),
+                    {**plan.get("options", {}), **run.get("options", {})},
+                ),
                 _changed(Recipe(), {**plan.get("recipe", {}), **run.get("recipe", {})}),
             )
             for run in plan["runs"]

@@ -1,4 +1,5 @@
-"""Our own messages without replies: what speaks of suicide or self-harm, and what only sounds like it."""
+"""Our own messages without replies: what speaks of suicide or self-harm, what asks who the bot is, and what only
+sounds like either."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +11,17 @@ from training.corpus.own import OWN
 
 @dataclass(frozen=True)
 class Message:
-    """A user's message, and whether it speaks of suicide or self-harm, the writer's own or of someone near.
+    """A user's message: whether it speaks of suicide or self-harm, the writer's own or of someone near; and whether it
+    asks who or what the bot is, None where nobody has said.
 
-    ``form`` tells how: own_direct, own_veiled, own_selfharm, near; or what it is instead, such as idiom or grief.
+    ``form`` tells how: own_direct, own_veiled, own_selfharm, near, name, maker; or what it is instead, such as idiom,
+    grief or near_name.
     """
 
     text: str
     crisis: bool
     form: str
+    identity: bool | None = None
 
     @property
     def group(self) -> str:
@@ -37,6 +41,10 @@ def read_message_file(path: Path) -> list[Message]:
         match record:
             case {"text": str(text), "crisis": bool(crisis), "form": str(form)} if text.strip():
                 messages.append(Message(text, crisis, form))
+            case {"text": str(text), "identity": bool(identity), "form": str(form)} if text.strip():
+                messages.append(Message(text, False, form, identity))
             case _:
-                raise CorpusError(f"{path}:{number}: not a message: text, crisis (true or false) and form are expected")
+                raise CorpusError(
+                    f"{path}:{number}: not a message: text, form and crisis or identity (true or false) are expected"
+                )
     return messages
