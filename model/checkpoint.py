@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def save_checkpoint(
     """Write a whole checkpoint beside ``folder``, then put it in its place: a reader never sees a half of one.
 
     With ``half`` the weights are stored in float16: half the size, and less than a rounding of what they were. The
-    heads are small, and always float32.
+    heads are small, and always float32, all but an encoder of their own.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,10 @@ def save_checkpoint(
         _write(fresh / _TOKENIZER, written)
         _write(fresh / _WEIGHTS, raw)
         if heads is not None:
-            arrays = {name: np.ascontiguousarray(value, dtype="float32") for name, value in heads.to_arrays().items()}
+            arrays = {
+                name: np.ascontiguousarray(value, dtype="float16" if half and name in heads.encoder else "float32")
+                for name, value in heads.to_arrays().items()
+            }
             _write(fresh / _HEADS, save_safetensors(arrays, {"weights": _digest(raw)}))
         _write(fresh / _CONFIG, _pretty(config.to_dict()))
         _write(fresh / _CARD, _pretty(dict(card)))
@@ -173,7 +176,10 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     _check_match(folder / _WEIGHTS, raw, "tokenizer", texts[_TOKENIZER])
     heads, raw_heads = None, b""
     if (folder / _HEADS).exists():
-        arrays, raw_heads = _read_weights(folder / _HEADS, head_shapes(config.d_model))
+        encoder = {name: shape for name, shape in weight_shapes(config).items() if name.startswith("encoder/")}
+        shapes = head_shapes(config.d_model)
+        identity = {name for name in shapes if name.startswith("identity/")}
+        arrays, raw_heads = _read_weights(folder / _HEADS, {**shapes, **encoder}, (identity, set(encoder)))
         _check_match(folder / _HEADS, raw_heads, "weights", raw)
         heads = Heads.from_arrays(arrays)
     digest = _digest(texts[_CONFIG] + texts[_TOKENIZER] + raw + raw_heads)
@@ -207,15 +213,23 @@ def _read_text(path: Path) -> bytes:
     return _read(path, _MAX_TEXT)
 
 
-def _read_weights(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, np.ndarray], bytes]:
-    """The arrays of a safetensors file, float32 and exactly those of ``shapes``, and the file as it is."""
+def _read_weights(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], optional: Iterable[Set[str]] = ()
+) -> tuple[dict[str, np.ndarray], bytes]:
+    """The arrays of a safetensors file, float32 and exactly those of ``shapes``, and the file as it is.
+
+    Each set of ``optional`` may be missing, whole.
+    """
     # Four bytes a number, and room for the header.
     raw = _read(path, 4 * sum(int(np.prod(shape)) for shape in shapes.values()) + _MAX_TEXT)
     try:
         weights = load_safetensors(raw)
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file: {error}") from None
+    left_out = {name for names in optional if not names & set(weights) for name in names}
     for name, shape in shapes.items():
+        if name in left_out:
+            continue
         if name not in weights:
             raise CheckpointError(f"{path}: the weight {name} is missing")
         if weights[name].shape != shape or weights[name].dtype not in (np.float16, np.float32):

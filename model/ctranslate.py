@@ -2,10 +2,11 @@
 
 The conversion takes a fraction of a second, so it is done at every start, in a temporary folder: there is no second
 file that could fall behind the checkpoint. A translator does not show what its encoder makes of a message, so the heads
-of ``model.heads`` read a second copy of the encoder.
+of ``model.heads`` read another encoder: their own, or a second copy of the reply's.
 """
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import ctranslate2
@@ -33,8 +34,9 @@ def convert(checkpoint: Checkpoint) -> dict[str, bytes]:
 
 
 def convert_encoder(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """Its encoder alone, likewise."""
-    return _files(_encoder_spec(checkpoint))
+    """The encoder that its heads read, likewise."""
+    own = {} if checkpoint.heads is None else checkpoint.heads.encoder
+    return _files(_encoder_spec(replace(checkpoint, weights={**checkpoint.weights, **own})))
 
 
 def make_translator(files: dict[str, bytes], *, compute_type: str, threads: int) -> ctranslate2.Translator:

@@ -35,14 +35,19 @@ class Decoded(NamedTuple):
         return self.scores[:, 0]
 
 
-def make_decoder(transformer: Transformer, decoding: Decoding) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
-    """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32, for sampling."""
+def make_decoder(
+    transformer: Transformer, decoding: Decoding, never: tuple[int, ...] = NEVER_WRITTEN
+) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
+    """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32, for sampling.
+
+    None of the tokens ``never`` is written.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)])
     def decode(source: tf.Tensor, seed: tf.Tensor) -> Decoded:
         if decoding.method == "beam":
-            return _beam(transformer, decoding, source)
-        return _one_path(transformer, decoding, source, seed)
+            return _beam(transformer, decoding, never, source)
+        return _one_path(transformer, decoding, never, source, seed)
 
     return decode
 
@@ -58,7 +63,9 @@ class _Path(NamedTuple):
     cache: Cache
 
 
-def _one_path(transformer: Transformer, decoding: Decoding, source: tf.Tensor, seed: tf.Tensor) -> Decoded:
+def _one_path(
+    transformer: Transformer, decoding: Decoding, never: tuple[int, ...], source: tf.Tensor, seed: tf.Tensor
+) -> Decoded:
     """Greedy, or sampling: one path, never looked back at."""
     batch, length = tf.shape(source)[0], decoding.max_tokens
     memory, mask = transformer.encode(source)
@@ -68,7 +75,7 @@ def _one_path(transformer: Transformer, decoding: Decoding, source: tf.Tensor, s
 
     def write(path: _Path) -> tuple[_Path]:
         logits, cache = transformer.step(path.token, path.step, path.cache, mask)  # (batch, vocabulary)
-        logits = block_repeats(without_marks(logits), path.ids, path.step, decoding.no_repeat_ngram)
+        logits = block_repeats(without(logits, never), path.ids, path.step, decoding.no_repeat_ngram)
         if decoding.method == "sample":
             kept = nucleus(logits / decoding.temperature, decoding.top_p)
             chosen = tf.random.stateless_categorical(kept, 1, seed + [0, 1] * path.step, dtype=tf.int32)[:, 0]
@@ -113,7 +120,7 @@ class _Beam(NamedTuple):
     cache: Cache
 
 
-def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> Decoded:
+def _beam(transformer: Transformer, decoding: Decoding, never: tuple[int, ...], source: tf.Tensor) -> Decoded:
     """Beam search (Sutskever et al. 2014): the ``beam_size`` likeliest prefixes are kept at each step.
 
     A hypothesis is worth log P / tokens ** length_penalty (Wu et al. 2016 in its simple form), ``[END]`` counted.
@@ -132,7 +139,7 @@ def _beam(transformer: Transformer, decoding: Decoding, source: tf.Tensor) -> De
     def extend(state: _Beam) -> tuple[_Beam]:
         step = state.step
         logits, cache = transformer.step(state.token, step, state.cache, mask)  # (rows, vocabulary)
-        logits = block_repeats(without_marks(logits), state.ids, step, decoding.no_repeat_ngram)
+        logits = block_repeats(without(logits, never), state.ids, step, decoding.no_repeat_ngram)
         size = tf.shape(logits)[-1]
         total = tf.reshape(tf.nn.log_softmax(logits), (batch, beam, size)) + state.score[:, :, None]
         # Twice as many as needed: at most ``beam`` of them end, so at least ``beam`` stay open.
@@ -212,9 +219,9 @@ def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
     return tf.where(logits < threshold, NEVER, logits)
 
 
-def without_marks(logits: tf.Tensor) -> tf.Tensor:
-    """Rule out the tokens that lay a conversation out: ``[PAD]``, ``[START]``, ``[USER]`` and ``[BOT]``."""
-    return logits + tf.reduce_sum(tf.one_hot(NEVER_WRITTEN, tf.shape(logits)[-1], on_value=NEVER), axis=0)
+def without(logits: tf.Tensor, never: tuple[int, ...]) -> tf.Tensor:
+    """``logits`` ``(…, vocabulary)`` with the tokens ``never`` ruled out."""
+    return logits + tf.reduce_sum(tf.one_hot(never, tf.shape(logits)[-1], on_value=NEVER), axis=0)
 
 
 def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) -> tf.Tensor:

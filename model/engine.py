@@ -18,10 +18,10 @@ import numpy as np
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import ModelConfig
 from model.dialogue import source_ids
-from model.heads import Understanding, newest_turn_mean, understandings
+from model.heads import ALARM, Understanding, newest_turn_mean, understandings
 from model.options import Decoding
 from model.rerank import Candidate, rank, worth
-from model.tokenizer import END, NEVER_WRITTEN, PAD
+from model.tokenizer import BOT_NAME, END, NEVER_WRITTEN, OWNER_NAME, PAD
 
 __all__ = ["Decoding", "Engine", "EngineReply", "Understanding", "load_engine"]
 
@@ -30,6 +30,7 @@ EngineKind = Literal["ctranslate2", "tensorflow"]
 _SEEDS = 2**31 - 1
 _TOGETHER = 16  # messages that the encoder reads at once
 _MOST_LINES = 32  # of a turn that are read each for itself
+_NAMES = (OWNER_NAME, BOT_NAME)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class EngineReply:
     ids: tuple[int, ...] = ()
     others: tuple["EngineReply", ...] = ()
     crisis: float = 0.0
+    identity: float | None = None
 
 
 Found = list[tuple[list[int], float]]
@@ -58,14 +60,19 @@ Found = list[tuple[list[int], float]]
 class Decoder(Protocol):
     """What an engine is made of."""
 
-    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[Found]:
-        """Of each source what was found, the best first: ids up to ``[END]``, which is in their log P alone."""
+    def decode(
+        self, sources: list[list[int]], decoding: Decoding, seed: int | None, never: tuple[int, ...]
+    ) -> list[Found]:
+        """Of each source what was found, the best first: ids up to ``[END]``, which is in their log P alone.
+
+        None of ``never`` is written.
+        """
 
     def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
         """log P of each reply, ids without ``[END]``, to one source."""
 
     def encode(self, sources: np.ndarray) -> np.ndarray:
-        """Ids ``(batch, source)`` padded with 0 -> the encoder's output ``(batch, source, d_model)``, float32."""
+        """Ids ``(batch, source)`` padded with 0 -> what the heads read ``(batch, source, d_model)``, float32."""
 
 
 class Engine:
@@ -92,12 +99,26 @@ class Engine:
         decoding = decoding or Decoding()
         decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
-        rows = self._decoder.decode(sources, decoding, seed)
-        heard = self._crisis([turns[-1] for turns in conversations])
+        heard = self._heard([turns[-1] for turns in conversations])
+        rows = self._decode(sources, decoding, seed, [identity for _, identity in heard])
         return [
-            replace(self._ranked(found, turns, decoding), crisis=crisis)
-            for found, turns, crisis in zip(rows, conversations, heard, strict=True)
+            replace(self._ranked(found, turns, decoding, identity), crisis=crisis, identity=identity)
+            for found, turns, (crisis, identity) in zip(rows, conversations, heard, strict=True)
         ]
+
+    def _decode(
+        self, sources: list[list[int]], decoding: Decoding, seed: int | None, asked: list[float | None]
+    ) -> list[Found]:
+        """What is found of each source; a bot that was not ``asked`` who it is tells nobody's name."""
+        free = [index for index, sure in enumerate(asked) if sure is None or sure >= ALARM]
+        nameless = [index for index in range(len(sources)) if index not in free]
+        rows: list[Found] = [[] for _ in sources]
+        for chosen, never in ((free, NEVER_WRITTEN), (nameless, NEVER_WRITTEN + _NAMES)):
+            if chosen:
+                found = self._decoder.decode([sources[index] for index in chosen], decoding, seed, never)
+                for index, row in zip(chosen, found, strict=True):
+                    rows[index] = row
+        return rows
 
     @property
     def understands(self) -> bool:
@@ -124,18 +145,20 @@ class Engine:
             pooled[chosen] = newest_turn_mean(self._decoder.encode(sources), sources)
         return understandings(self._heads, pooled, messages)
 
-    def _crisis(self, messages: Sequence[str]) -> list[float]:
-        """How surely each message, or the line of it of which that is surest, speaks of suicide or self-harm."""
+    def _heard(self, messages: Sequence[str]) -> list[tuple[float, float | None]]:
+        """Of each message, or of the line that is surest of it: ``Understanding.crisis`` and ``.identity``."""
         if self._heads is None:
-            return [0.0] * len(messages)
+            return [(0.0, None)] * len(messages)
         # Lines sent in a row are one turn, and one of them may be lost in the mean over all.
         parts = [(index, part) for index, text in enumerate(messages) for part in {text, *_lines(text)}]
-        heard = [0.0] * len(messages)
+        heard: list[tuple[float, float | None]] = [(0.0, None)] * len(messages)
         for (index, _), said in zip(parts, self.understand([part for _, part in parts]), strict=True):
-            heard[index] = max(heard[index], said.crisis)
+            crisis, identity = heard[index]
+            surest = said.identity if identity is None or said.identity is None else max(identity, said.identity)
+            heard[index] = max(crisis, said.crisis), surest
         return heard
 
-    def _ranked(self, found: Found, turns: Sequence[str], decoding: Decoding) -> EngineReply:
+    def _ranked(self, found: Found, turns: Sequence[str], decoding: Decoding, identity: float | None) -> EngineReply:
         neutral = [0.0] * len(found)
         if decoding.genericness and len(found) > 1:
             nothing = source_ids(self._tokenizer, [""], self._config.max_source)
@@ -152,7 +175,7 @@ class Engine:
                 worth(candidate, decoding),
                 candidate.ids,
             )
-            for candidate in rank(candidates, turns, decoding)
+            for candidate in rank(candidates, turns, decoding, asked=identity is not None and identity >= ALARM)
         )
         return replace(best, others=tuple(others))
 
@@ -204,7 +227,9 @@ class _CTranslate2:
         self._tokens = checkpoint.tokenizer.tokens
         self._ids = {token: index for index, token in enumerate(self._tokens)}
 
-    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[Found]:
+    def decode(
+        self, sources: list[list[int]], decoding: Decoding, seed: int | None, never: tuple[int, ...]
+    ) -> list[Found]:
         import ctranslate2
 
         translator, sampling = self._translator, dict[str, Any]()
@@ -228,7 +253,7 @@ class _CTranslate2:
             no_repeat_ngram_size=decoding.no_repeat_ngram,
             max_decoding_length=decoding.max_tokens,
             min_decoding_length=0,
-            suppress_sequences=[[self._tokens[index]] for index in NEVER_WRITTEN],
+            suppress_sequences=[[self._tokens[index]] for index in never],
             max_input_length=0,
             return_scores=True,
             return_end_token=True,
@@ -261,7 +286,7 @@ class _CTranslate2:
 
 
 class _TensorFlow:
-    """A graph is compiled for each way of decoding, when it is first asked for."""
+    """A graph is compiled for each way of decoding and each choice of words, when it is first asked for."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         from model.decoding import make_scorer
@@ -269,16 +294,22 @@ class _TensorFlow:
 
         self._transformer = Transformer(checkpoint.config)
         self._transformer.set_named_weights(checkpoint.weights)
-        self._compiled: dict[Decoding, Any] = {}
+        self._listener = self._transformer
+        if checkpoint.heads is not None and checkpoint.heads.encoder:
+            self._listener = Transformer(checkpoint.config)
+            self._listener.set_named_weights({**checkpoint.weights, **checkpoint.heads.encoder})
+        self._compiled: dict[tuple[Decoding, tuple[int, ...]], Any] = {}
         self._score = make_scorer(self._transformer)
 
-    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None) -> list[Found]:
+    def decode(
+        self, sources: list[list[int]], decoding: Decoding, seed: int | None, never: tuple[int, ...]
+    ) -> list[Found]:
         from model.decoding import NEVER, make_decoder
 
-        if decoding not in self._compiled:
-            self._compiled[decoding] = make_decoder(self._transformer, decoding)
+        if (decoding, never) not in self._compiled:
+            self._compiled[decoding, never] = make_decoder(self._transformer, decoding, never)
         drawn = random.randrange(_SEEDS) if seed is None else seed % _SEEDS
-        result = self._compiled[decoding](_padded(sources), np.array([drawn, 0], "int32"))
+        result = self._compiled[decoding, never](_padded(sources), np.array([drawn, 0], "int32"))
         return [
             [
                 ([int(index) for index in ids if index not in (PAD, END)], float(score))
@@ -293,7 +324,7 @@ class _TensorFlow:
         return [float(score) for score in scores.numpy()]
 
     def encode(self, sources: np.ndarray) -> np.ndarray:
-        memory, _ = self._transformer.encode(sources)
+        memory, _ = self._listener.encode(sources)
         return np.asarray(memory.numpy())
 
 

@@ -20,8 +20,9 @@ SHORTEST = 4  # tokens with [END]; a reply that is shorter says hardly more than
 
 _SENTENCE_END = re.compile(r"[.?!]")
 _WORD = re.compile(r"\w{2,}")
+_NAME = re.compile("<owner>|<bot>")
 _INSIGNIFICANT = re.compile(r"[\W_]+")
-_FIT, _SAID_BEFORE, _PARROTED, _BLANK = range(4)
+_FIT, _EVASIVE, _SAID_BEFORE, _PARROTED, _BLANK = range(5)
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,17 @@ class Candidate:
     ids: tuple[int, ...] = ()
 
 
-def rank(candidates: Sequence[Candidate], turns: Sequence[str], decoding: Decoding) -> list[Candidate]:
+def rank(
+    candidates: Sequence[Candidate], turns: Sequence[str], decoding: Decoding, *, asked: bool = False
+) -> list[Candidate]:
     """The candidates for ``turns``, ``[user, bot, …, user]``, best first; of those that read the same only the best.
 
-    Behind all others come, in this order: what repeats a bot turn, what repeats the user, what is blank.
+    Behind all others come, in this order: where the bot is ``asked`` who it is, what holds no name; what repeats a bot
+    turn; what repeats the user; what is blank.
     """
     different: dict[str, Candidate] = {}
     # Stable: of equals the search's own order.
-    for candidate in sorted(candidates, key=lambda one: (_fault(one.text, turns), -worth(one, decoding))):
+    for candidate in sorted(candidates, key=lambda one: (_fault(one.text, turns, asked), -worth(one, decoding))):
         different.setdefault(_essence(candidate.text), candidate)
     return list(different.values())
 
@@ -72,13 +76,15 @@ def _repeated(text: str) -> float:
     return repeated / max(words, 1)
 
 
-def _fault(text: str, turns: Sequence[str]) -> int:
+def _fault(text: str, turns: Sequence[str], asked: bool) -> int:
     essence = _essence(text)
     if not essence:
         return _BLANK
     if essence == _essence(turns[-1]):
         return _PARROTED
-    return _SAID_BEFORE if essence in map(_essence, turns[1::2]) else _FIT
+    if essence in map(_essence, turns[1::2]):
+        return _SAID_BEFORE
+    return _EVASIVE if asked and not _NAME.search(text) else _FIT
 
 
 def _essence(text: str) -> str:

@@ -13,9 +13,9 @@ from training.commands.ablate import ablate
 from training.commands.check import check
 from training.commands.compare import compare
 from training.commands.corpora import corpora
-from training.commands.crisis import crisis
 from training.commands.explore import explore
 from training.commands.fetch import fetch
+from training.commands.heads import heads
 from training.commands.report import report
 from training.commands.votes import votes
 from training.faults import clear_errors
@@ -37,7 +37,7 @@ app.command()(explore)
 app.command()(report)
 app.command()(check)
 app.command()(ablate)
-app.command()(crisis)
+app.command()(heads)
 app.command()(compare)
 app.command()(votes)
 _DEFAULTS = TrainingOptions()
@@ -91,8 +91,8 @@ def train(
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
     from training.corpus.plain import read_plain
-    from training.crisis import fit_crisis_in
     from training.hardware import fastest_precision
+    from training.listening import train_listener_in
     from training.mixture import Mixture
     from training.trainer import train as run
 
@@ -144,8 +144,8 @@ def train(
             begin_from=begin_from,
         )
         if load_checkpoint(out / "checkpoint").heads is not None:
-            print("fitting the head that hears of a crisis: a few minutes", file=sys.stderr)
-            fit_crisis_in(out / "checkpoint", mixture, options.seed, {})
+            print("teaching the heads to hear emotions, crises and who asks for a name: a few minutes", file=sys.stderr)
+            train_listener_in(out / "checkpoint", mixture, options.seed, {})
     best = next(row for row in card["epochs"] if row["epoch"] == card["kept_epoch"])
     print(json.dumps({"checkpoint": str(out / "checkpoint"), **best}, ensure_ascii=False, indent=2))
 

@@ -43,8 +43,8 @@ class ClassifierHeads(keras.layers.Layer):
     def loss(self, memory: Tensor, source: Tensor, emotion: Tensor, crisis: Tensor) -> Tensor:
         """Both losses in nats a labelled row, weighted, as one scalar; labels ``(batch,)``, -1 where there is none."""
         emotion_logits, crisis_logits = self(memory, source)
-        return self.emotion_weight * emotion_loss(emotion, emotion_logits) + self.crisis_weight * crisis_loss(
-            crisis, crisis_logits
+        return self.emotion_weight * emotion_loss(emotion, emotion_logits) + self.crisis_weight * yes_no_loss(
+            crisis, crisis_logits, _POSITIVE
         )
 
     def learned(self) -> Heads | None:
@@ -56,7 +56,7 @@ class ClassifierHeads(keras.layers.Layer):
             for head in (self.emotion, self.crisis)
             for variable in head.weights
         }
-        # What a message's letters add is not learned here: ``training.crisis`` fits the second head once more.
+        # What a message's letters add is not learned here, nor who asks for a name: ``training.listening`` does both.
         return Heads.from_arrays({**arrays, "crisis/letters": np.zeros(PLACES, "float32")})
 
     def begin_from(self, heads: Heads) -> None:
@@ -81,11 +81,11 @@ def emotion_loss(label: Tensor, logits: Tensor) -> Tensor:
     return _mean((ops.logsumexp(logits, axis=-1) - chosen), known)
 
 
-def crisis_loss(label: Tensor, logit: Tensor) -> Tensor:
-    """The same for the yes or no of ``logit`` ``(batch,)``; a yes weighs ten times as much."""
+def yes_no_loss(label: Tensor, logit: Tensor, positive: float) -> Tensor:
+    """The same for the yes or no of ``logit`` ``(batch,)``; a yes weighs ``positive`` times as much."""
     known = ops.cast(label >= 0, "float32")
     yes = ops.cast(ops.equal(label, 1), "float32")
-    nats = yes * _POSITIVE * ops.softplus(-logit) + (1.0 - yes) * ops.softplus(logit)
+    nats = yes * positive * ops.softplus(-logit) + (1.0 - yes) * ops.softplus(logit)
     return _mean(nats, known)
 
 

@@ -3,7 +3,7 @@
 `crisis/development.jsonl`, on which the lexicon was written; `held-out.jsonl`, by the same hands; `independent-a.jsonl`
 and `independent-b.jsonl`, by two others who had seen nothing of all this, without the lines that came out like one of the
 training messages. The last two are the honest measure. (On b it was once looked at how sure an earlier head had to be;
-now ordinary talk alone sets that, in `training.crisis`.)
+now ordinary talk alone sets that, in `training.listening`.)
 """
 
 import itertools

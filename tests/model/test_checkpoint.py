@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,11 +67,19 @@ def test_heads_may_be_there_and_then_belong_to_it(copy: Path) -> None:
     for name, array in kept.heads.to_arrays().items():
         np.testing.assert_array_equal(array, ours.to_arrays()[name].astype("float32"))
 
-    ours.crisis.bias[0] += 1
+    ours.crisis.linear.bias[0] += 1
     save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card, heads=ours)
     other = load_checkpoint(copy)
     (copy / "heads.safetensors").unlink()
     assert len({kept.hash, other.hash, load_checkpoint(copy).hash}) == 3
+
+
+def test_heads_of_an_earlier_release_do_not_know_who_asks(copy: Path) -> None:
+    kept = load_checkpoint(copy)
+    ours = replace(heads(kept.config.d_model), identity=None)
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card, heads=ours)
+    again = load_checkpoint(copy).heads
+    assert again is not None and again.identity is None
 
 
 def test_heads_of_another_checkpoint_are_refused(copy: Path) -> None:
@@ -81,6 +90,7 @@ def test_heads_of_another_checkpoint_are_refused(copy: Path) -> None:
         (foreign, "emotion/kernel"),
         ({**own, "backdoor": np.zeros(5, "float32")}, "backdoor"),
         ({"crisis/bias": own["crisis/bias"]}, "missing"),
+        ({name: array for name, array in own.items() if name != "identity/bias"}, "identity/bias is missing"),
     ):
         save_file(arrays, path)
         with pytest.raises(CheckpointError, match=rf"heads\.safetensors.*{named}"):

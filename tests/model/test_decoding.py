@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from model.config import ModelConfig
-from model.decoding import block_repeats, make_decoder, nucleus, without_marks
+from model.decoding import block_repeats, make_decoder, nucleus, without
 from model.options import Decoding, DecodingError
-from model.tokenizer import END, PAD, START
+from model.tokenizer import END, NEVER_WRITTEN, PAD, START
 from model.transformer import Transformer
 from tests.model.shaken import shaken
 
@@ -41,7 +41,7 @@ def written(row: np.ndarray) -> list[int]:
 def log_probability(model: Transformer, source: list[int], reply: list[int]) -> float:
     """log P of ``reply`` by the uncached forward pass."""
     logits = model({"source": np.array([source]), "target": np.array([[START, *reply[:-1]]])})
-    table = tf.nn.log_softmax(without_marks(logits))[0].numpy()
+    table = tf.nn.log_softmax(without(logits, NEVER_WRITTEN))[0].numpy()
     return float(sum(table[position, index] for position, index in enumerate(reply)))
 
 
@@ -52,7 +52,7 @@ def test_the_cache_gives_what_the_whole_prefix_gives(model: Transformer) -> None
         reply: list[int] = []
         while len(reply) < 16 and (not reply or reply[-1] != END):
             logits = model({"source": np.array([source]), "target": np.array([[START, *reply]])})
-            reply.append(int(np.argmax(without_marks(logits[0, -1]))))
+            reply.append(int(np.argmax(without(logits[0, -1], NEVER_WRITTEN))))
         assert written(ids) == reply
         assert score == pytest.approx(log_probability(model, source, reply), abs=1e-3)
 
@@ -79,11 +79,11 @@ def test_a_wide_beam_finds_the_best_of_all_short_replies(model: Transformer) -> 
     """Two tokens can be enumerated: the search must find their optimum."""
     size = model.config.vocabulary_size
     logits = model({"source": np.array([SOURCES[0]]), "target": np.array([[START]])})
-    first = tf.nn.log_softmax(without_marks(logits))[0, 0].numpy()
+    first = tf.nn.log_softmax(without(logits, NEVER_WRITTEN))[0, 0].numpy()
     openers = [index for index in np.argsort(first)[::-1][:32] if index != END]
     firsts = np.array([[START, index] for index in openers])
     logits = model({"source": np.array([SOURCES[0]] * len(firsts)), "target": firsts})
-    second = tf.nn.log_softmax(without_marks(logits))[:, 1].numpy()
+    second = tf.nn.log_softmax(without(logits, NEVER_WRITTEN))[:, 1].numpy()
     best = max(
         [(first[END], [END])]
         + [

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 
 from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, save_checkpoint
 from model.config import preset
-from model.engine import Decoding, _lines, load_engine
-from model.tokenizer import Tokenizer
+from model.engine import Decoding, EngineKind, _lines, load_engine
+from model.heads import Linear, YesNo
+from model.letters import PLACES
+from model.tokenizer import BOT_NAME, OWNER_NAME, Tokenizer
 from training.corpus import read_own
 
 GREEDY = Decoding(method="greedy", no_repeat_ngram=0)
@@ -49,6 +52,32 @@ def test_both_engines_understand_the_same(understanding_folder: Path) -> None:
         assert ours.probability == pytest.approx(theirs.probability, abs=1e-3)
         assert ours.groups == pytest.approx(theirs.groups, abs=1e-3)
         assert ours.crisis == pytest.approx(theirs.crisis, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["ctranslate2", "tensorflow"])
+def test_names_are_told_to_those_who_ask_and_to_nobody_else(
+    understanding_folder: Path, tmp_path: Path, kind: EngineKind
+) -> None:
+    """A model that would rather say a name than anything, and heads that take every message for a question or none."""
+    kept = load_checkpoint(understanding_folder)
+    assert kept.heads is not None and kept.heads.identity is not None
+    messages = [["배고프다"], ["친구랑 싸웠어"]]
+    weights = {name: weight.copy() for name, weight in kept.weights.items()}
+    table = weights["embedding/embedding/embeddings"]
+    for name, reply in zip(
+        (OWNER_NAME, BOT_NAME), load_engine(understanding_folder).reply(messages, GREEDY), strict=True
+    ):
+        table[name] = 2 * table[reply.ids[0]]
+    said = {}
+    for sure in (-1e4, 1e4):
+        constant = YesNo(Linear(np.zeros((kept.config.d_model, 1)), np.array([sure])), np.zeros(PLACES))
+        heads = replace(kept.heads, identity=constant)
+        save_checkpoint(tmp_path / str(sure), kept.config, kept.tokenizer, weights, kept.card, heads=heads)
+        replies = load_engine(tmp_path / str(sure), kind).reply(messages, GREEDY)
+        said[sure] = [{OWNER_NAME, BOT_NAME} & set(reply.ids) for reply in replies]
+        assert [reply.identity for reply in replies] == [float(sure > 0)] * 2
+    assert said[-1e4] == [set(), set()]
+    assert all(said[1e4])
 
 
 def test_a_message_is_understood_alike_alone_and_beside_longer_ones(understanding_folder: Path) -> None:

@@ -45,6 +45,17 @@ def test_the_user_is_not_parroted_and_blank_comes_last() -> None:
     assert texts(candidates, "배고파") == ["뭐 드실래요?", "배고파.", ""]
 
 
+def test_who_is_asked_for_a_name_gives_one_if_any_reply_holds_one() -> None:
+    candidates = [
+        found("만나서 반가워요.", -1.0),
+        found("저는 <bot>, <owner>님이 만든 챗봇이에요.", -9.0),
+        found("", 0.0),
+    ]
+    asked = [candidate.text for candidate in rank(candidates, ["이름이 뭐야?"], BEAM, asked=True)]
+    assert asked == [candidates[1].text, candidates[0].text, ""]
+    assert texts(candidates, "안녕")[0] == "만나서 반가워요."
+
+
 def test_what_reads_the_same_is_there_once() -> None:
     assert texts([found("좋아요!", -1.0), found("좋아요.", -1.1), found("네", -2.0)], "갈까") == ["좋아요!", "네"]
 

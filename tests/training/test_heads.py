@@ -6,9 +6,9 @@ import pytest
 from keras import ops
 
 from model.config import preset
-from model.heads import crisis_probabilities, emotion_probabilities, newest_turn_mean
+from model.heads import emotion_probabilities, newest_turn_mean
 from model.transformer import Transformer
-from training.heads import ClassifierHeads, crisis_loss, emotion_loss
+from training.heads import ClassifierHeads, emotion_loss, yes_no_loss
 from training.loss import ReplyLoss, SmoothedCrossEntropy, Trainee
 
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def test_keras_and_numpy_say_the_same() -> None:
     pooled = newest_turn_mean(MEMORY, SOURCE)
     emotion, crisis = heads(MEMORY, SOURCE)
     np.testing.assert_allclose(ops.softmax(emotion), emotion_probabilities(kept, pooled), atol=1e-6)
-    np.testing.assert_allclose(ops.sigmoid(crisis), crisis_probabilities(kept, pooled, ["", ""]), atol=1e-6)
+    np.testing.assert_allclose(ops.sigmoid(crisis), kept.crisis.probabilities(pooled, ["", ""]), atol=1e-6)
 
     again = ClassifierHeads(16, 0.1, 0.1)
     again.begin_from(kept)
@@ -47,7 +47,7 @@ def test_each_loss_is_the_mean_over_its_labelled_rows() -> None:
     logit = np.array([0.5, 1.5, -2.0], dtype="float32")
     p = 1 / (1 + np.exp(-logit))
     expected = -(10 * np.log(p[0]) + np.log(1 - p[2])) / 2  # a yes weighs ten times a no
-    assert float(crisis_loss(np.array([1, -1, 0]), logit)) == pytest.approx(expected, rel=1e-5)
+    assert float(yes_no_loss(np.array([1, -1, 0]), logit, positive=10.0)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_a_label_nothing_is_lost_and_nothing_learned() -> None:

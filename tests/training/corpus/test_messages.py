@@ -17,6 +17,11 @@ def test_the_files_of_a_folder_are_read_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_a_message_may_say_instead_whether_it_asks_who_the_bot_is(tmp_path: Path) -> None:
+    (tmp_path / "messages-a.jsonl").write_text('{"text": "너 누구야", "identity": true, "form": "who"}\n', "utf-8")
+    assert read_messages(tmp_path) == [Message("너 누구야", False, "who", identity=True)]
+
+
 @pytest.mark.parametrize("line", ['{"text": "안녕"}', '{"text": " ", "crisis": true, "form": "x"}', '{"text": 1}'])
 def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "messages-a.jsonl").write_text(line, "utf-8")

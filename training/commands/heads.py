@@ -1,4 +1,4 @@
-"""``python -m training crisis``: fit a checkpoint's crisis head anew."""
+"""``python -m training heads``: teach a checkpoint anew what to hear in a message."""
 
 import sys
 from pathlib import Path
@@ -12,19 +12,22 @@ from training.origin import commit, typed_command
 from training.recipe import RECIPE, Recipe
 
 
-def crisis(
+def heads(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder; it is replaced.")],
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
     recipe: Annotated[Path, typer.Option(help="What is mixed.", show_default="recipe.toml")] = RECIPE,
     seed: Annotated[int, typer.Option()] = TrainingOptions.seed,
 ) -> None:
-    """Fit the head that hears of suicide and self-harm anew, as `train` does at its end; nothing else changes."""
+    """Teach a checkpoint's heads anew to hear emotions, crises and who asks for a name, as `train` does at its end."""
+    import keras
+
     from model.checkpoint import load_checkpoint
     from model.engine import load_engine
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
-    from training.crisis import fit_crisis_in
+    from training.hardware import fastest_precision
+    from training.listening import train_listener_in
     from training.mixture import Mixture
     from training.understanding import engine_understanding, held_out_messages
 
@@ -41,8 +44,9 @@ def crisis(
             messages=read_messages(),
             recipe=Recipe.read(recipe),
         ).cleaned()
-        print("fitting: a few minutes", file=sys.stderr)
+        print("listening to messages: a few minutes", file=sys.stderr)
+        keras.config.set_dtype_policy(fastest_precision())
         fitted = {"command": typed_command(), "commit": commit(), "messages": len(mixture.messages)}
-        fit_crisis_in(checkpoint, mixture, seed, {"crisis_head": fitted})
+        train_listener_in(checkpoint, mixture, seed, {"listener": fitted})
     figures = engine_understanding(load_engine(checkpoint), held_out_messages(mixture, "validation"))
     print(f"validation: precision {figures['crisis_precision']}, recall {figures['crisis_recall']}")

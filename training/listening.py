@@ -1,0 +1,218 @@
+"""The encoder that the heads read: a copy of the reply's, trained on to hear what a message says of its writer.
+
+While the Transformer is trained, two heads shape its encoder, and the reply shapes it far more. When that has ended, a
+copy of it goes on alone, with the embeddings as they are: sixty emotions, crisis, and whether somebody asks who the bot
+is; for the latter two the message's letters count as well (``model.letters``), since letters and words err differently.
+The replies stay as they were. It takes minutes, so it can be done again whenever there are more messages to learn from.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.dialogue import source_ids
+from model.emotions import CODES
+from model.heads import ALARM, Heads, Linear, YesNo
+from model.letters import PLACES, letter_rows
+from model.tokenizer import PAD, Tokenizer
+from model.transformer import Transformer
+from training.batches import padded
+from training.corpus import Conversation
+from training.corpus.messages import Message
+from training.heads import emotion_loss, newest_turn_mean, yes_no_loss
+from training.labels import UNKNOWN, crisis_label, emotion_label, identity_label
+from training.mixture import Mixture
+from training.schedule import WarmupCosine
+from training.subwords import CuttingTokenizer
+from training.understanding import newest_turn_means
+
+# The share of ordinary messages that may be taken for a yes. Each that gets the help line is a nuisance, a missed one a
+# danger; of those who ask for no name few are told one, and few who ask are not.
+MISTAKEN = 0.01
+QUESTIONS = ("crisis", "identity")
+
+_EPOCHS = 4
+_BATCH = 64
+_RATE = 5e-4
+_WARMUP = 100  # steps
+_ORDINARY = 20_000  # turns an epoch from which only can be learned what is none
+_EMOTION = 0.3  # weight of the emotion's loss
+_POSITIVE = 4.0  # weight of a yes
+
+Tensor = keras.KerasTensor
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A message with the class of its emotion, and 1 or 0 for each of the two questions; -1 where nobody knows."""
+
+    text: str
+    emotion: int
+    crisis: int
+    identity: int
+
+
+class Listener(keras.Model):
+    """An encoder and its three heads: messages in, logits of the emotions and of the questions out."""
+
+    def __init__(self, checkpoint: Checkpoint, dropout: float) -> None:
+        super().__init__(name="listener")
+        self.transformer = Transformer(replace(checkpoint.config, dropout=dropout))
+        self.transformer.set_named_weights(checkpoint.weights)
+        self.transformer.trainable = False
+        self.transformer.encoder.trainable = True
+        width = checkpoint.config.d_model
+        # In float32 whatever the encoder computes in. They begin at zero, as a logistic regression may.
+        self.emotion = keras.layers.Dense(len(CODES), kernel_initializer="zeros", dtype="float32")
+        self.questions = keras.layers.Dense(len(QUESTIONS), kernel_initializer="zeros", dtype="float32")
+        self.letters = keras.layers.Embedding(PLACES + 1, len(QUESTIONS), "zeros", dtype="float32")
+        self.dropout = keras.layers.Dropout(dropout, dtype="float32")
+        self.emotion.build((None, width))
+        self.questions.build((None, width))
+        self.letters.build((None, None))
+        self.built = True
+
+    def call(self, inputs: dict[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
+        """Ids ``source`` ``(batch, source)`` and ``letters`` ``(batch, rows)`` -> ``(batch, 60)`` and ``(batch, 2)``.
+
+        A row of letters is its place and 1, since 0 is padding. The labels, each ``(batch,)``, are inputs as well, -1
+        where there is none; what is lost by all three heads is added to the model's loss, in nats a labelled message.
+        """
+        memory, _ = self.transformer.encode(inputs["source"], training=training)
+        pooled = self.dropout(newest_turn_mean(memory, inputs["source"]), training=training)
+        rows = inputs["letters"]
+        real = ops.cast(ops.not_equal(rows, PAD), "float32")[:, :, None]  # (batch, rows, 1)
+        spelled = ops.sum(self.letters(rows) * real, axis=1) / ops.sqrt(ops.maximum(ops.sum(real, axis=1), 1.0))
+        emotion, questions = self.emotion(pooled), self.questions(pooled) + spelled
+        self.add_loss(_EMOTION * emotion_loss(inputs["emotion"], emotion))
+        for index, question in enumerate(QUESTIONS):
+            self.add_loss(yes_no_loss(inputs[question], questions[:, index], _POSITIVE))
+        return emotion, questions
+
+    def learned(self) -> Heads:
+        """What a checkpoint keeps."""
+        emotion, questions = (
+            Linear(*(ops.convert_to_numpy(variable) for variable in layer.weights))
+            for layer in (self.emotion, self.questions)
+        )
+        letters = ops.convert_to_numpy(self.letters.weights[0])[1:]
+        yes_no = (
+            YesNo(Linear(questions.kernel[:, [index]], questions.bias[[index]]), letters[:, index])
+            for index in range(len(QUESTIONS))
+        )
+        weights = self.transformer.named_weights()
+        return Heads(emotion, *yes_no, encoder={name: weights[name] for name in weights if name.startswith("encoder/")})
+
+
+def train_listener_in(folder: Path, mixture: Mixture, seed: int, card: dict[str, Any]) -> None:
+    """Put what ``train_listener`` makes into the checkpoint in ``folder``, and ``card`` on its card; all else stays."""
+    kept = load_checkpoint(folder)
+    heads = train_listener(kept, mixture, seed)
+    card = {**kept.card, **card}
+    save_checkpoint(folder, kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
+
+
+def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads:
+    """An encoder of its own for the heads of ``checkpoint``, and the heads, learned from ``mixture``.
+
+    A question of which the mixture has no example, or none of the contrary, goes without an answer: crisis keeps the
+    head that the checkpoint has, identity has none.
+
+    Raises:
+        ValueError: the checkpoint has no heads.
+    """
+    if checkpoint.heads is None:
+        raise ValueError("this checkpoint has no heads: its encoder has not learned to hear of a crisis")
+    examples = epoch_of_messages(mixture, seed, 1)
+    taught = {question: {0, 1} <= {getattr(each, question) for each in examples} for question in QUESTIONS}
+    if not taught["crisis"]:
+        return checkpoint.heads
+    keras.utils.set_random_seed(seed)
+    listener = Listener(checkpoint, checkpoint.config.dropout)
+    steps = _EPOCHS * -(-len(examples) // _BATCH)
+    rate = WarmupCosine(_RATE, min(_WARMUP, steps // 10), steps)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, global_clipnorm=1.0)
+    listener.compile(optimizer=optimizer, jit_compile=False)
+    for number in range(1, _EPOCHS + 1):
+        rng = random.Random(f"{seed}/{number}/listening")
+        reader = CuttingTokenizer.of(checkpoint.tokenizer, mixture.recipe.subword_cuts, rng)
+        for batch in _batches(epoch_of_messages(mixture, seed, number), rng):
+            listener.train_on_batch(_inputs(batch, reader, checkpoint.config.max_source))
+    heads = listener.learned()
+    if not taught["identity"]:
+        heads = replace(heads, identity=None)
+    return _alarmed(heads, listener.transformer, checkpoint.tokenizer, ordinary_turns(mixture, "validation"))
+
+
+def ordinary_turns(mixture: Mixture, split: Literal["validation", "test"]) -> list[Labelled]:
+    """What people say in held-out conversations, each once."""
+    talks = [talk for part in mixture.held_out(split).values() for talk in part]
+    return sorted({turn for talk in talks for turn in _turns(talk)}, key=lambda turn: turn.text)
+
+
+def epoch_of_messages(mixture: Mixture, seed: int, number: int) -> list[Labelled]:
+    """The messages of epoch ``number``, none of them held out: all that tell something, and some ordinary ones."""
+    found: dict[str, Labelled] = {}
+    ordinary: dict[str, Labelled] = {}
+    for talk in mixture.epoch(seed, number):
+        for turn in _turns(talk):
+            tells = turn.emotion != UNKNOWN or 1 in (turn.crisis, turn.identity)
+            (found if tells else ordinary)[turn.text] = turn
+    rng = random.Random(f"{seed}/{number}/ordinary")
+    for turn in rng.sample(list(ordinary.values()), min(_ORDINARY, len(ordinary))):
+        found.setdefault(turn.text, turn)
+    for message in [*mixture.epoch_messages(seed, number), *mixture.messages_of("train")]:
+        found[message.text] = _labelled(message)
+    return list(found.values())
+
+
+def _labelled(message: Message) -> Labelled:
+    identity = UNKNOWN if message.identity is None else int(message.identity)
+    return Labelled(message.text, UNKNOWN, int(message.crisis), identity)
+
+
+def _turns(talk: Conversation) -> Iterator[Labelled]:
+    for at, text in enumerate(talk.turns[talk.context :: 2]):
+        yield Labelled(text, emotion_label(talk, at), crisis_label(talk, at), identity_label(talk, at))
+
+
+def _batches(messages: list[Labelled], rng: random.Random) -> list[list[Labelled]]:
+    """Messages of like lengths together, in random order."""
+    rng.shuffle(messages)
+    messages.sort(key=lambda message: len(message.text))
+    batches = [messages[start : start + _BATCH] for start in range(0, len(messages), _BATCH)]
+    rng.shuffle(batches)
+    return batches
+
+
+def _inputs(batch: Sequence[Labelled], tokenizer: Tokenizer, max_source: int) -> dict[str, np.ndarray]:
+    return {
+        "source": padded([source_ids(tokenizer, [message.text], max_source) for message in batch]),
+        "letters": padded([[place + 1 for place in letter_rows(message.text)] for message in batch]),
+        **{name: np.array([getattr(each, name) for each in batch], "int32") for name in ("emotion", *QUESTIONS)},
+    }
+
+
+def _alarmed(heads: Heads, transformer: Transformer, tokenizer: Tokenizer, ordinary: Sequence[Labelled]) -> Heads:
+    """``heads`` with their biases moved so that ``ALARM`` is as sure as they are of ``MISTAKEN`` of what is a no."""
+    means = newest_turn_means(transformer, tokenizer, [turn.text for turn in ordinary])
+    for question in QUESTIONS:
+        head: YesNo | None = getattr(heads, question)
+        no = [index for index, turn in enumerate(ordinary) if getattr(turn, question) == 0]
+        if head is not None and no:
+            said = head.probabilities(means[no], [ordinary[index].text for index in no])
+            level = float(np.clip(np.quantile(said, 1 - MISTAKEN), 1e-6, 1 - 1e-6))
+            bias = head.linear.bias + np.float32(_logit(ALARM) - _logit(level))
+            heads = replace(heads, **{question: replace(head, linear=replace(head.linear, bias=bias))})
+    return heads
+
+
+def _logit(p: float) -> float:
+    return float(np.log(p) - np.log1p(-p))
