@@ -27,6 +27,12 @@ begin() { # SERVICE OPTIONS…
   [ "$service" != worker ] || set -- "$@" --scale worker=4
   docker compose up -d --no-deps --no-build "$@" "$service" 2>/dev/null
 }
+healthy() { # all of it, within what the health checks allow
+  docker compose up -d --wait --no-build 2>"$work/up.log" && return
+  tail -n 3 "$work/up.log" >&2
+  docker compose ps --all >&2
+  exit 1
+}
 await() { # until half of a minute brings no more replies
   local before=-1 now quiet=0
   while [ $quiet -lt 6 ]; do
@@ -39,7 +45,7 @@ await() { # until half of a minute brings no more replies
 
 echo '110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw' | deploy/setup.sh 2>/dev/null # the documentation's own example
 docker compose build --quiet
-docker compose up -d --wait --no-build 2>/dev/null
+healthy
 began=$SECONDS
 step 'started'
 users say "$messages" &
@@ -68,7 +74,7 @@ wait $talking
 docker compose stop gateway worker redis 2>/dev/null
 for service in gateway worker redis; do keep_log "$service"; done
 docker compose rm -f gateway worker redis 2>/dev/null >&2
-docker compose up -d --wait --no-build 2>/dev/null
+healthy
 step 'all taken away, and back with the volume'
 await
 for service in gateway worker redis; do keep_log "$service"; done

@@ -68,10 +68,10 @@ def test_check_names_every_slip_and_the_record_it_stands_in(tmp_path: Path) -> N
     assert ran.stdout.splitlines()[-1].startswith("1 dialogues, 0 families")
 
 
-def test_a_crisis_head_is_fitted_only_where_there_is_one(tmp_path: Path) -> None:
+def test_heads_are_taught_only_where_there_are_some(tmp_path: Path) -> None:
     bare = shutil.copytree(PRETRAINED, tmp_path / "bare")
     (bare / "heads.safetensors").unlink()
-    ran = run("crisis", str(bare))
+    ran = run("heads", str(bare))
     assert ran.returncode == 2
     assert "no heads" in ran.stderr and "Traceback" not in ran.stderr
 
