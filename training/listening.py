@@ -33,10 +33,10 @@ from training.schedule import WarmupCosine
 from training.subwords import CuttingTokenizer
 from training.understanding import newest_turn_means
 
+QUESTIONS = ("crisis", "identity")
 # The share of ordinary messages that may be taken for a yes. Each that gets the help line is a nuisance, a missed one a
 # danger; of those who ask for no name few are told one, and few who ask are not.
-MISTAKEN = 0.01
-QUESTIONS = ("crisis", "identity")
+MISTAKEN = {"crisis": 0.0125, "identity": 0.01}
 
 _EPOCHS = 4
 _BATCH = 64
@@ -201,14 +201,14 @@ def _inputs(batch: Sequence[Labelled], tokenizer: Tokenizer, max_source: int) ->
 
 
 def _alarmed(heads: Heads, transformer: Transformer, tokenizer: Tokenizer, ordinary: Sequence[Labelled]) -> Heads:
-    """``heads`` with their biases moved so that ``ALARM`` is as sure as they are of ``MISTAKEN`` of what is a no."""
+    """``heads`` with their biases moved: they are as sure as ``ALARM`` of a share ``MISTAKEN`` of what is a no."""
     means = newest_turn_means(transformer, tokenizer, [turn.text for turn in ordinary])
     for question in QUESTIONS:
         head: YesNo | None = getattr(heads, question)
         no = [index for index, turn in enumerate(ordinary) if getattr(turn, question) == 0]
         if head is not None and no:
             said = head.probabilities(means[no], [ordinary[index].text for index in no])
-            level = float(np.clip(np.quantile(said, 1 - MISTAKEN), 1e-6, 1 - 1e-6))
+            level = float(np.clip(np.quantile(said, 1 - MISTAKEN[question]), 1e-6, 1 - 1e-6))
             bias = head.linear.bias + np.float32(_logit(ALARM) - _logit(level))
             heads = replace(heads, **{question: replace(head, linear=replace(head.linear, bias=bias))})
     return heads

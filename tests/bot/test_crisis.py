@@ -135,7 +135,7 @@ def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(
     assert together >= alone + 0.4
     assert together >= 0.92
     assert sum(hears(contrast)) <= 0.13 * len(contrast)
-    assert sum(hears(idioms)) <= 0.14 * len(idioms)
+    assert sum(hears(idioms)) <= 0.15 * len(idioms)
 
 
 def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:
