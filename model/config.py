@@ -98,7 +98,7 @@ ORIGINAL = ModelConfig(
 )
 
 # Ours: a deep encoder to understand, a shallow decoder to answer quickly, one embedding matrix for all three uses; and
-# small enough that two cores without matrix units show it much in a few hours.
+# small enough that two cores without matrix units show it all in a few hours.
 DEFAULT = ModelConfig(
     vocabulary_size=5_000,
     encoder_layers=3,

@@ -81,7 +81,8 @@ def test_a_run_that_no_plan_or_recipe_has_is_refused(tmp_path: Path) -> None:
     recipe.write_text("topic_changes = 2.0")
     refused = run("train", "--out", str(tmp_path / "run"), "--recipe", str(recipe))
     assert refused.returncode == 2
-    assert refused.stderr == f"error: {recipe}: topic_changes is a share, from 0 to 1\n"
+    # TensorFlow may have said before what the processor is good at.
+    assert refused.stderr.splitlines()[-1] == f"error: {recipe}: topic_changes is a share, from 0 to 1"
     unknown = run("ablate", "--out", str(tmp_path / "runs"), "--only", "no such run")
     assert unknown.returncode == 2
     assert "the plan has no such run" in unknown.stderr
