@@ -185,11 +185,11 @@ def explain(
 
     folder = checkpoint or PRETRAINED
     try:
+        kept = load_checkpoint(folder)  # before TensorFlow, which takes seconds
         from model.dialogue import fill_names
         from model.engine import load_engine
         from model.explain.explanation import explain as look_into
 
-        kept = load_checkpoint(folder)
         decoding = Decoding(max_tokens=min(Decoding().max_tokens, kept.config.max_target))
         if out.suffix == ".png":
             from model.explain.fonts import hangul_font
