@@ -122,8 +122,8 @@ def train_listener_in(folder: Path, mixture: Mixture, seed: int, card: dict[str,
 def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads:
     """An encoder of its own for the heads of ``checkpoint``, and the heads, learned from ``mixture``.
 
-    A question of which the mixture has no example, or none of the contrary, goes without an answer: crisis keeps the
-    head that the checkpoint has, identity has none.
+    Where the mixture has no example of a crisis, or none of the contrary, the heads stay as they are; where it has none
+    of somebody who asks for a name, or none of the contrary, no head answers that.
 
     Raises:
         ValueError: the checkpoint has no heads.
@@ -143,7 +143,8 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
     for number in range(1, _EPOCHS + 1):
         rng = random.Random(f"{seed}/{number}/listening")
         reader = CuttingTokenizer.of(checkpoint.tokenizer, mixture.recipe.subword_cuts, rng)
-        for batch in _batches(epoch_of_messages(mixture, seed, number), rng):
+        messages = examples if number == 1 else epoch_of_messages(mixture, seed, number)
+        for batch in _batches(messages, rng):
             listener.train_on_batch(_inputs(batch, reader, checkpoint.config.max_source))
     heads = listener.learned()
     if not taught["identity"]:

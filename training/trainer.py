@@ -83,7 +83,8 @@ def train(
     model = _compiled(config, options, steps * options.epochs)
     if begin_from is not None:
         model.transformer.set_named_weights(begin_from.weights)
-        if model.heads is not None and begin_from.heads is not None:
+        # Heads with an encoder of their own would misread the reply's.
+        if model.heads is not None and begin_from.heads is not None and not begin_from.heads.encoder:
             model.heads.begin_from(begin_from.heads)
     load_state(out, model)
     scores = TokenScores(model.transformer)
