@@ -20,7 +20,7 @@ from model.config import ModelConfig
 from model.dialogue import source_ids
 from model.heads import ALARM, Understanding, newest_turn_mean, understandings
 from model.options import Decoding
-from model.rerank import Candidate, rank, worth
+from model.rerank import SHORTEST, Candidate, rank, without_said_sentences, worth
 from model.tokenizer import BOT_NAME, END, NEVER_WRITTEN, OWNER_NAME, PAD
 
 __all__ = ["Decoding", "Engine", "EngineReply", "Understanding", "load_engine"]
@@ -102,8 +102,8 @@ class Engine:
         heard = self._heard([turns[-1] for turns in conversations])
         rows = self._decode(sources, decoding, seed, [identity for _, identity in heard])
         return [
-            replace(self._ranked(found, turns, decoding, identity), crisis=crisis, identity=identity)
-            for found, turns, (crisis, identity) in zip(rows, conversations, heard, strict=True)
+            replace(self._ranked(found, source, turns, decoding, identity), crisis=crisis, identity=identity)
+            for found, source, turns, (crisis, identity) in zip(rows, sources, conversations, heard, strict=True)
         ]
 
     def _decode(
@@ -158,7 +158,10 @@ class Engine:
             heard[index] = max(crisis, said.crisis), surest
         return heard
 
-    def _ranked(self, found: Found, turns: Sequence[str], decoding: Decoding, identity: float | None) -> EngineReply:
+    def _ranked(
+        self, found: Found, source: list[int], turns: Sequence[str], decoding: Decoding, identity: float | None
+    ) -> EngineReply:
+        found = [*found, *self._shortened(found, source, turns)]
         neutral = [0.0] * len(found)
         if decoding.genericness and len(found) > 1:
             nothing = source_ids(self._tokenizer, [""], self._config.max_source)
@@ -178,6 +181,13 @@ class Engine:
             for candidate in rank(candidates, turns, decoding, asked=identity is not None and identity >= ALARM)
         )
         return replace(best, others=tuple(others))
+
+    def _shortened(self, found: Found, source: list[int], turns: Sequence[str]) -> Found:
+        """What is left of those of ``found`` that say again what ``turns`` have, if it is a reply, and its log P."""
+        texts = [self._text(ids) for ids, _ in found]
+        shorter = {without_said_sentences(text, turns) for text in texts} - {*texts}
+        replies = [ids for text in sorted(shorter) if len(ids := self._tokenizer.encode_own(text)) >= SHORTEST]
+        return list(zip(replies, self._decoder.score(source, replies), strict=True)) if replies else []
 
     def _text(self, ids: list[int]) -> str:
         # Bytes that spell no character decode to U+FFFD: better left out than shown.

@@ -6,6 +6,9 @@ common, which ranks by mutual information:
 
     worth = (log P(reply | conversation) - λ log P(reply | nothing)) / tokens ** length_penalty
             - REPETITION * share of words that begin as one before them - SHORTNESS * tokens lacking to SHORTEST
+
+A beam's replies often differ in their beginnings and end in the same question, which may have been asked already. So
+each is also tried ``without_said_sentences``; with every sentence new it comes before those that say one again.
 """
 
 import re
@@ -18,11 +21,14 @@ REPETITION = 2.0  # nats, were every word a repeated one
 SHORTNESS = 0.1  # nats for each token
 SHORTEST = 4  # tokens with [END]; a reply that is shorter says hardly more than 네
 
+ALIKE = 0.8  # share of the shorter sentence's pairs of syllables, from which on two sentences say the same
+
 _SENTENCE_END = re.compile(r"[.?!]")
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.?!])\s+")
 _WORD = re.compile(r"\w{2,}")
 _NAME = re.compile("<owner>|<bot>")
 _INSIGNIFICANT = re.compile(r"[\W_]+")
-_FIT, _EVASIVE, _SAID_BEFORE, _PARROTED, _BLANK = range(5)
+_FIT, _PARTLY_SAID, _EVASIVE, _SAID_BEFORE, _PARROTED, _BLANK = range(6)
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,26 @@ def rank(
 ) -> list[Candidate]:
     """The candidates for ``turns``, ``[user, bot, …, user]``, best first; of those that read the same only the best.
 
-    Behind all others come, in this order: where the bot is ``asked`` who it is, what holds no name; what repeats a bot
-    turn; what repeats the user; what is blank.
+    Behind all others come, in this order: what holds a sentence that was said already; where the bot is ``asked`` who
+    it is, what holds no name; what repeats a bot turn; what repeats the user; what is blank.
     """
     different: dict[str, Candidate] = {}
     # Stable: of equals the search's own order.
     for candidate in sorted(candidates, key=lambda one: (_fault(one.text, turns, asked), -worth(one, decoding))):
         different.setdefault(_essence(candidate.text), candidate)
     return list(different.values())
+
+
+def without_said_sentences(text: str, turns: Sequence[str]) -> str:
+    """``text`` without the sentences that a bot turn of ``turns``, or ``text`` itself before them, has said already."""
+    said = [_pairs(sentence) for turn in turns[1::2] for sentence in _BETWEEN_SENTENCES.split(turn)]
+    sentences, new = _BETWEEN_SENTENCES.split(text), []
+    for sentence in sentences:
+        pairs = _pairs(sentence)
+        if not any(_alike(pairs, other) for other in said):
+            new.append(sentence)
+        said.append(pairs)
+    return " ".join(new) if len(new) < len(sentences) else text
 
 
 def worth(candidate: Candidate, decoding: Decoding) -> float:
@@ -84,7 +102,21 @@ def _fault(text: str, turns: Sequence[str], asked: bool) -> int:
         return _PARROTED
     if essence in map(_essence, turns[1::2]):
         return _SAID_BEFORE
-    return _EVASIVE if asked and not _NAME.search(text) else _FIT
+    if asked and not _NAME.search(text):
+        return _EVASIVE
+    return _PARTLY_SAID if without_said_sentences(text, turns) != text else _FIT
+
+
+def _pairs(sentence: str) -> set[str]:
+    """Its pairs of neighbouring syllables: 병원에는 가 봤어요? and 병원에 가 봤어요? share five of six."""
+    essence = _essence(sentence)
+    return {essence[at : at + 2] for at in range(len(essence) - 1)}
+
+
+def _alike(pairs: set[str], others: set[str]) -> bool:
+    fewer = min(len(pairs), len(others))
+    # 네 and 그래요 may be said as often as one likes.
+    return fewer > 2 and len(pairs & others) >= ALIKE * fewer
 
 
 def _essence(text: str) -> str:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from model.checkpoint import PRETRAINED
 from model.engine import Decoding, load_engine
 from model.options import DecodingError
-from model.rerank import Candidate, rank, worth
+from model.rerank import Candidate, rank, without_said_sentences, worth
 
 BEAM = Decoding(method="beam")
 
@@ -38,6 +39,33 @@ def test_the_last_reply_is_not_said_again() -> None:
     candidates = [found("네, 그랬군요!", -1.0), found("더 들려주세요.", -5.0)]
     assert texts(candidates, "응", "네 그랬군요", "그래서 말이야") == ["더 들려주세요.", "네, 그랬군요!"]
     assert texts(candidates[:1], "응", "네 그랬군요", "그래서 말이야") == ["네, 그랬군요!"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "left"),
+    [
+        ("아직 안 갔군요. 병원에는 가 봤어요?", "아직 안 갔군요."),  # word for word
+        ("아직 안 갔군요. 병원에 가 봤어요?", "아직 안 갔군요."),  # all but
+        ("병원에는 가 봤어요? 내일은 쉬세요.", "내일은 쉬세요."),
+        ("승진 축하해요! 축하해요.", "승진 축하해요!"),  # within the reply
+        ("네. 밥은 먹었어요?", "네. 밥은 먹었어요?"),
+        ("약국에는 가 봤어요?", "약국에는 가 봤어요?"),
+        ("병원에는 가 봤어요?", ""),
+    ],
+)
+def test_a_sentence_that_was_said_is_left_out(reply: str, left: str) -> None:
+    turns = ["강아지가 아파", "언제부터 그랬어요? 병원에는 가 봤어요?", "어제부터", "네. 걱정되지요.", "아니 아직"]
+    assert without_said_sentences(reply, turns) == left
+
+
+def test_a_sentence_said_before_comes_behind_what_is_new_but_before_what_was_said_whole() -> None:
+    turns = ["면접 봤어", "면접은 잘 봤어요?", "말을 더듬었어"]
+    candidates = [
+        found("더듬었군요. 면접은 잘 봤어요?", -1.0),
+        found("면접은 잘 봤어요?", -0.5),
+        found("더듬었군요.", -9.0),
+    ]
+    assert texts(candidates, *turns) == ["더듬었군요.", "더듬었군요. 면접은 잘 봤어요?", "면접은 잘 봤어요?"]
 
 
 def test_the_user_is_not_parroted_and_blank_comes_last() -> None:
@@ -80,6 +108,23 @@ def test_both_engines_find_and_rank_the_same(checkpoint_folder: Path, genericnes
         assert [one.worth for one in (ours, *ours.others)] == pytest.approx(
             [one.worth for one in (theirs, *theirs.others)], abs=1e-3
         )
+
+
+def test_what_ships_asks_nothing_twice_in_a_talk() -> None:
+    engine = load_engine(PRETRAINED)
+    talks = [
+        ["나 오늘 면접 봤어", "두 시간 기다렸어", "떨려서 말을 더듬었어", "결과는 다음 주래"],
+        ["강아지가 아파", "어제부터 밥을 안 먹어", "병원은 아직 안 가봤어", "내일 데려가려고"],
+        ["친구랑 싸웠어", "내가 먼저 화냈어", "사과는 아직 못 했어", "내일 하려고"],
+    ]
+    repeated = 0
+    for messages in talks:
+        turns: list[str] = []
+        for message in messages:
+            [reply] = engine.reply([[*turns, message]])
+            repeated += without_said_sentences(reply.text, [*turns, message]) != reply.text
+            turns += [message, reply.text]
+    assert repeated <= 1  # of twelve; it was three and more while whole replies were compared
 
 
 def test_one_candidate_is_what_the_search_alone_gives(checkpoint_folder: Path) -> None:
