@@ -36,20 +36,31 @@ class Decoded(NamedTuple):
 
 
 def make_decoder(
-    transformer: Transformer, decoding: Decoding, never: tuple[int, ...] = NEVER_WRITTEN
+    transformer: Transformer,
+    decoding: Decoding,
+    never: tuple[int, ...] = NEVER_WRITTEN,
+    begins: tuple[int, ...] = (),
 ) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
     """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32, for sampling.
 
-    None of the tokens ``never`` is written.
+    None of the tokens ``never`` is written, and the first are ``begins``.
     """
+
+    def allowed(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        logits = block_repeats(without(logits, never), ids, step, decoding.no_repeat_ngram)
+        return beginning(logits, begins, step)
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)])
     def decode(source: tf.Tensor, seed: tf.Tensor) -> Decoded:
         if decoding.method == "beam":
-            return _beam(transformer, decoding, never, source)
-        return _one_path(transformer, decoding, never, source, seed)
+            return _beam(transformer, decoding, allowed, source)
+        return _one_path(transformer, decoding, allowed, source, seed)
 
     return decode
+
+
+# Logits ``(rows, vocabulary)``, ids ``(rows, length)`` and the step -> the logits without what may not be written.
+_Allowed = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class _Path(NamedTuple):
@@ -64,7 +75,7 @@ class _Path(NamedTuple):
 
 
 def _one_path(
-    transformer: Transformer, decoding: Decoding, never: tuple[int, ...], source: tf.Tensor, seed: tf.Tensor
+    transformer: Transformer, decoding: Decoding, allowed: _Allowed, source: tf.Tensor, seed: tf.Tensor
 ) -> Decoded:
     """Greedy, or sampling: one path, never looked back at."""
     batch, length = tf.shape(source)[0], decoding.max_tokens
@@ -75,7 +86,7 @@ def _one_path(
 
     def write(path: _Path) -> tuple[_Path]:
         logits, cache = transformer.step(path.token, path.step, path.cache, mask)  # (batch, vocabulary)
-        logits = block_repeats(without(logits, never), path.ids, path.step, decoding.no_repeat_ngram)
+        logits = allowed(logits, path.ids, path.step)
         if decoding.method == "sample":
             kept = nucleus(logits / decoding.temperature, decoding.top_p)
             chosen = tf.random.stateless_categorical(kept, 1, seed + [0, 1] * path.step, dtype=tf.int32)[:, 0]
@@ -120,7 +131,7 @@ class _Beam(NamedTuple):
     cache: Cache
 
 
-def _beam(transformer: Transformer, decoding: Decoding, never: tuple[int, ...], source: tf.Tensor) -> Decoded:
+def _beam(transformer: Transformer, decoding: Decoding, allowed: _Allowed, source: tf.Tensor) -> Decoded:
     """Beam search (Sutskever et al. 2014): the ``beam_size`` likeliest prefixes are kept at each step.
 
     A hypothesis is worth log P / tokens ** length_penalty (Wu et al. 2016 in its simple form), ``[END]`` counted.
@@ -139,7 +150,7 @@ def _beam(transformer: Transformer, decoding: Decoding, never: tuple[int, ...], 
     def extend(state: _Beam) -> tuple[_Beam]:
         step = state.step
         logits, cache = transformer.step(state.token, step, state.cache, mask)  # (rows, vocabulary)
-        logits = block_repeats(without(logits, never), state.ids, step, decoding.no_repeat_ngram)
+        logits = allowed(logits, state.ids, step)
         size = tf.shape(logits)[-1]
         total = tf.reshape(tf.nn.log_softmax(logits), (batch, beam, size)) + state.score[:, :, None]
         # Twice as many as needed: at most ``beam`` of them end, so at least ``beam`` stay open.
@@ -222,6 +233,15 @@ def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
 def without(logits: tf.Tensor, never: tuple[int, ...]) -> tf.Tensor:
     """``logits`` ``(…, vocabulary)`` with the tokens ``never`` ruled out."""
     return logits + tf.reduce_sum(tf.one_hot(never, tf.shape(logits)[-1], on_value=NEVER), axis=0)
+
+
+def beginning(logits: tf.Tensor, begins: tuple[int, ...], step: tf.Tensor) -> tf.Tensor:
+    """``logits`` ``(rows, vocabulary)`` for the token at ``step`` with all but ``begins[step]`` ruled out, if any."""
+    if not begins:
+        return logits
+    wanted = tf.gather(begins, tf.minimum(step, len(begins) - 1))
+    only = tf.one_hot(wanted, tf.shape(logits)[-1], on_value=0.0, off_value=NEVER)
+    return tf.where(step < len(begins), logits + only, logits)
 
 
 def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) -> tf.Tensor:

@@ -61,11 +61,16 @@ class Decoder(Protocol):
     """What an engine is made of."""
 
     def decode(
-        self, sources: list[list[int]], decoding: Decoding, seed: int | None, never: tuple[int, ...]
+        self,
+        sources: list[list[int]],
+        decoding: Decoding,
+        seed: int | None,
+        never: tuple[int, ...],
+        begins: tuple[int, ...] = (),
     ) -> list[Found]:
         """Of each source what was found, the best first: ids up to ``[END]``, which is in their log P alone.
 
-        None of ``never`` is written.
+        None of ``never`` is written, and the first are ``begins``.
         """
 
     def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
@@ -97,7 +102,8 @@ class Engine:
         if not conversations:
             return []
         decoding = decoding or Decoding()
-        decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target))
+        # One less than there are positions: a reply is also scored with its [END].
+        decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target - 1))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
         heard = self._heard([turns[-1] for turns in conversations])
         rows = self._decode(sources, decoding, seed, [identity for _, identity in heard])
@@ -109,7 +115,11 @@ class Engine:
     def _decode(
         self, sources: list[list[int]], decoding: Decoding, seed: int | None, asked: list[float | None]
     ) -> list[Found]:
-        """What is found of each source; a bot that was not ``asked`` who it is tells nobody's name."""
+        """What is found of each source; whoever has not ``asked`` who the bot is is told nobody's name, who has, one.
+
+        Where a question comes in words that the decoder has hardly seen, no reply that it finds may hold a name. Then
+        it searches once more, for replies that begin with its owner's.
+        """
         free = [index for index, sure in enumerate(asked) if sure is None or sure >= ALARM]
         nameless = [index for index in range(len(sources)) if index not in free]
         rows: list[Found] = [[] for _ in sources]
@@ -118,6 +128,13 @@ class Engine:
                 found = self._decoder.decode([sources[index] for index in chosen], decoding, seed, never)
                 for index, row in zip(chosen, found, strict=True):
                     rows[index] = row
+        evaded = [index for index in free if asked[index] is not None and not any(map(_names, rows[index]))]
+        if evaded:
+            chosen_sources = [sources[index] for index in evaded]
+            found = self._decoder.decode(chosen_sources, decoding, seed, NEVER_WRITTEN, (OWNER_NAME,))
+            for index, source, row in zip(evaded, chosen_sources, found, strict=True):
+                replies = [ids for ids, _ in row]
+                rows[index] = [*rows[index], *zip(replies, self._decoder.score(source, replies), strict=True)]
         return rows
 
     @property
@@ -194,6 +211,11 @@ class Engine:
         return self._tokenizer.decode(ids).replace("\ufffd", "").strip()
 
 
+def _names(found: tuple[list[int], float]) -> bool:
+    """Whether a reply holds a name."""
+    return not set(_NAMES).isdisjoint(found[0])
+
+
 def _lines(text: str) -> list[str]:
     """The lines of ``text``; of very many, several together, so that all are heard and nobody waits for it."""
     lines = text.splitlines()
@@ -238,7 +260,12 @@ class _CTranslate2:
         self._ids = {token: index for index, token in enumerate(self._tokens)}
 
     def decode(
-        self, sources: list[list[int]], decoding: Decoding, seed: int | None, never: tuple[int, ...]
+        self,
+        sources: list[list[int]],
+        decoding: Decoding,
+        seed: int | None,
+        never: tuple[int, ...],
+        begins: tuple[int, ...] = (),
     ) -> list[Found]:
         import ctranslate2
 
@@ -263,6 +290,7 @@ class _CTranslate2:
             no_repeat_ngram_size=decoding.no_repeat_ngram,
             max_decoding_length=decoding.max_tokens,
             min_decoding_length=0,
+            target_prefix=[[self._tokens[index] for index in begins]] * len(sources) if begins else None,
             suppress_sequences=[[self._tokens[index]] for index in never],
             max_input_length=0,
             return_scores=True,
@@ -308,18 +336,23 @@ class _TensorFlow:
         if checkpoint.heads is not None and checkpoint.heads.encoder:
             self._listener = Transformer(checkpoint.config)
             self._listener.set_named_weights({**checkpoint.weights, **checkpoint.heads.encoder})
-        self._compiled: dict[tuple[Decoding, tuple[int, ...]], Any] = {}
+        self._compiled: dict[tuple[Decoding, tuple[int, ...], tuple[int, ...]], Any] = {}
         self._score = make_scorer(self._transformer)
 
     def decode(
-        self, sources: list[list[int]], decoding: Decoding, seed: int | None, never: tuple[int, ...]
+        self,
+        sources: list[list[int]],
+        decoding: Decoding,
+        seed: int | None,
+        never: tuple[int, ...],
+        begins: tuple[int, ...] = (),
     ) -> list[Found]:
         from model.decoding import NEVER, make_decoder
 
-        if (decoding, never) not in self._compiled:
-            self._compiled[decoding, never] = make_decoder(self._transformer, decoding, never)
+        if (decoding, never, begins) not in self._compiled:
+            self._compiled[decoding, never, begins] = make_decoder(self._transformer, decoding, never, begins)
         drawn = random.randrange(_SEEDS) if seed is None else seed % _SEEDS
-        result = self._compiled[decoding, never](_padded(sources), np.array([drawn, 0], "int32"))
+        result = self._compiled[decoding, never, begins](_padded(sources), np.array([drawn, 0], "int32"))
         return [
             [
                 ([int(index) for index in ids if index not in (PAD, END)], float(score))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from model.config import ModelConfig
 from model.decoding import block_repeats, make_decoder, nucleus, without
 from model.options import Decoding, DecodingError
-from model.tokenizer import END, NEVER_WRITTEN, PAD, START
+from model.tokenizer import END, NEVER_WRITTEN, OWNER_NAME, PAD, START
 from model.transformer import Transformer
 from tests.model.shaken import shaken
 
@@ -67,6 +67,19 @@ def test_a_padded_batch_gives_what_single_rows_give(model: Transformer, method: 
         alone = decode(batch([source]), SEED)
         assert written(alone.ids.numpy()[0]) == written(together.ids.numpy()[index])
         assert float(alone.score[0]) == pytest.approx(float(together.score[index]), abs=1e-3)
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_a_reply_begins_as_it_must_and_goes_on_as_it_would(model: Transformer, method: str) -> None:
+    decoding = Decoding(method=method, beam_size=3, max_tokens=12)
+    begins = (OWNER_NAME, 280)
+    found = make_decoder(model, decoding, begins=begins)(batch(SOURCES), SEED)
+    for source, ids in zip(SOURCES, found.ids.numpy(), strict=True):
+        reply = written(ids)
+        assert tuple(reply[:2]) == begins
+        if method == "greedy":
+            logits = model({"source": np.array([source]), "target": np.array([[START, *begins]])})
+            assert reply[2] == int(np.argmax(without(logits[0, -1], NEVER_WRITTEN)))
 
 
 def test_a_beam_of_one_is_greedy(model: Transformer) -> None:

@@ -80,6 +80,25 @@ def test_names_are_told_to_those_who_ask_and_to_nobody_else(
     assert all(said[1e4])
 
 
+@pytest.mark.parametrize("kind", ["ctranslate2", "tensorflow"])
+def test_who_asks_is_told_a_name_even_where_the_search_finds_none(
+    understanding_folder: Path, tmp_path: Path, kind: EngineKind
+) -> None:
+    kept = load_checkpoint(understanding_folder)
+    assert kept.heads is not None
+    weights = {name: weight.copy() for name, weight in kept.weights.items()}
+    weights["embedding/embedding/embeddings"][[OWNER_NAME, BOT_NAME]] = 0  # there is always something likelier
+    always = YesNo(Linear(np.zeros((kept.config.d_model, 1)), np.array([9.0])), np.zeros(PLACES))
+    for name, identity in (("silent", None), ("asked", always)):
+        heads = replace(kept.heads, identity=identity)
+        save_checkpoint(tmp_path / name, kept.config, kept.tokenizer, weights, kept.card, heads=heads)
+    messages = [["배고프다"], ["친구랑 싸웠어"]]
+    without = load_engine(tmp_path / "silent", kind).reply(messages, GREEDY)
+    asked = load_engine(tmp_path / "asked", kind).reply(messages, GREEDY)
+    assert not any({OWNER_NAME, BOT_NAME} & set(reply.ids) for reply in without)
+    assert all(reply.ids[0] == OWNER_NAME for reply in asked)
+
+
 def test_a_message_is_understood_alike_alone_and_beside_longer_ones(understanding_folder: Path) -> None:
     engine = load_engine(understanding_folder, compute_type="float32")
     together = engine.understand(["배고프다", "오늘 면접 봤는데 망했어 ㅠㅠ"])
