@@ -42,6 +42,7 @@ _EPOCHS = 4
 _BATCH = 64
 _RATE = 5e-4
 _WARMUP = 100  # steps
+_AVERAGE = 0.999  # of the weights: the share that a step keeps of it
 _ORDINARY = 20_000  # turns an epoch from which only can be learned what is none
 _EMOTION = 0.3  # weight of the emotion's loss
 _POSITIVE = 4.0  # weight of a yes
@@ -138,7 +139,10 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
     listener = Listener(checkpoint, checkpoint.config.dropout)
     steps = _EPOCHS * -(-len(examples) // _BATCH)
     rate = WarmupCosine(_RATE, min(_WARMUP, steps // 10), steps)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, global_clipnorm=1.0)
+    # As in ``training.trainer``: the average of the weights is kept, over a fifth of the run at most.
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=0.01, global_clipnorm=1.0, use_ema=True, ema_momentum=min(_AVERAGE, max(1 - 5 / steps, 0.0))
+    )
     listener.compile(optimizer=optimizer, jit_compile=False)
     for number in range(1, _EPOCHS + 1):
         rng = random.Random(f"{seed}/{number}/listening")
@@ -146,6 +150,7 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
         messages = examples if number == 1 else epoch_of_messages(mixture, seed, number)
         for batch in _batches(messages, rng):
             listener.train_on_batch(_inputs(batch, reader, checkpoint.config.max_source))
+    optimizer.finalize_variable_values(listener.trainable_variables)
     heads = listener.learned()
     if not taught["identity"]:
         heads = replace(heads, identity=None)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from training.corpus import CorpusError, read_own
-from training.corpus.own import fill
+from training.corpus.messages import read_messages
+from training.corpus.own import OWN, fill
 
 FAMILY = {
     "id": "f1", "kind": "smalltalk", "emotion": None,
@@ -60,10 +61,12 @@ def test_a_digit_takes_the_particle_of_its_reading() -> None:
     assert fill("{N:을} 먹고", {"N": "3"}) == "3을 먹고"
 
 
-def test_what_ships_is_whole() -> None:
+def test_what_ships_is_whole_and_the_readme_counts_it() -> None:
     dialogues, families = read_own()
-    assert len(dialogues) >= 4_882
-    assert len(families) >= 1_829
+    counts = {"dialogues": len(dialogues), "families": len(families), "messages": len(read_messages())}
+    told = (OWN.parent / "README.md").read_text("utf-8")
+    for name, count in counts.items():
+        assert f"| `own/{name}-*.jsonl` | {count:,} {name}" in told
     names = [dialogue.name for dialogue in dialogues] + [family.id for family in families]
     assert len(names) == len(set(names))
 
