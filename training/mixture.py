@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal, Self
 
 from training.corpus import Conversation, Family
@@ -12,6 +13,7 @@ from training.corpus.cleaning import clean
 from training.corpus.messages import Message
 from training.noise import as_typed
 from training.recipe import Recipe
+from training.renaming import KINDS, Nouns, renamed
 
 Split = Literal["train", "validation", "test"]
 
@@ -75,6 +77,7 @@ class Mixture:
                 for conversation in conversations
                 for exchange in _exchanges(conversation)[: 1 if self.recipe.exchanges == "first" else None]
             ]
+        conversations = self._renamed(conversations, random.Random(f"{seed}/{number}/nouns"))
         told = [self._told_after_others(conversation, conversations, rng) for conversation in conversations]
         return [self._typed(conversation, rng) for conversation in told]
 
@@ -95,6 +98,18 @@ class Mixture:
         """The sentences that epoch ``number`` restores."""
         rng = random.Random(f"{seed}/{number}/texts")
         return rng.sample(self.texts, min(self.recipe.plain_texts, len(self.texts)))
+
+    def _renamed(self, conversations: list[Conversation], rng: random.Random) -> list[Conversation]:
+        if not self.recipe.renamed:
+            return conversations
+        return [
+            renamed(each, self._nouns, rng) if each.kind in KINDS and rng.random() < self.recipe.renamed else each
+            for each in conversations
+        ]
+
+    @cached_property
+    def _nouns(self) -> Nouns:
+        return Nouns.of(each for each in self.conversations if split_of(each.group) == "train")
 
     def _told_after_others(
         self, conversation: Conversation, others: list[Conversation], rng: random.Random

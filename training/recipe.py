@@ -24,6 +24,8 @@ class Recipe:
     topic_changes: float = 0.0
     # What a reply is learned from: the whole talk, its own message alone ("single"), or only first replies ("first").
     exchanges: str = "whole"
+    # Share of the conversations in which a noun that a reply takes up is another one (``training.renaming``).
+    renamed: float = 0.0
     # Share of the user's turns that are typed carelessly (``training.noise``), and of their places that are cut.
     typing_noise: float = 0.0
     subword_cuts: float = 0.0
@@ -32,7 +34,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise ``RecipeError`` where a number is out of its range."""
-        for name in ("topic_changes", "typing_noise", "subword_cuts"):
+        for name in ("topic_changes", "renamed", "typing_noise", "subword_cuts"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} is a share, from 0 to 1")
         if self.exchanges not in ("whole", "single", "first"):
