@@ -1,9 +1,9 @@
 """A noun that the reply takes up from the message is exchanged for another one, on both sides.
 
 A small corpus teaches what is usually said about an interview, and a model may then say 면접 without having read it;
-of a noun that it has hardly met it makes another. Where 면접을 and 면접은 are 화분을 and 화분은, the reply's noun can be
-had from the conversation alone. Pointer-generator networks have a part of their own to copy with (See et al. 2017,
-*Get To The Point*); here attention learns it from examples. Held-out conversations are never changed.
+of a noun that it has hardly met it makes another. Where 면접을 and 면접은 are 화분을 and 화분은, the noun in the reply
+can be had from the conversation alone. Pointer-generator networks have a part of their own to copy with (See et al.
+2017, *Get To The Point*); here attention learns it from examples. Held-out conversations are never changed.
 """
 
 import random
