@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -81,7 +81,9 @@ def info(
 def reply(
     checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint folder; by default the one that ships.")] = None,
     engine: Annotated[EngineChoice, typer.Option(help="What decodes.")] = EngineChoice.ctranslate2,
-    compute_type: Annotated[str | None, typer.Option(help="CTranslate2's; int8 by default.")] = None,
+    compute_type: Annotated[
+        Literal["int8", "float32", "int16", "bfloat16"] | None, typer.Option(help="CTranslate2's; int8 by default.")
+    ] = None,
     method: Annotated[Method, typer.Option(help="How the reply is searched for.")] = Method.beam,
     beam_size: Annotated[int, typer.Option(help="Prefixes kept (beam).")] = _DEFAULTS.beam_size,
     length_penalty: Annotated[float, typer.Option(help="log P / tokens ** PENALTY (beam).")] = _DEFAULTS.length_penalty,
@@ -91,7 +93,7 @@ def reply(
         int, typer.Option(help="Tokens in a row never written twice; 0: allowed.")
     ] = _DEFAULTS.no_repeat_ngram,
     max_tokens: Annotated[int, typer.Option(help="Longest reply in tokens.")] = _DEFAULTS.max_tokens,
-    candidates: Annotated[int | None, typer.Option(min=1, help="Print so many of what the beam found.")] = None,
+    candidates: Annotated[int | None, typer.Option(min=1, help="Print as many of what was found, at most.")] = None,
     genericness: Annotated[
         float, typer.Option(help="How much being likely after anything counts (beam).")
     ] = _DEFAULTS.genericness,
@@ -136,7 +138,8 @@ def reply(
             line |= _line(answer, owner, bot)
             if candidates is not None:
                 line["candidates"] = [
-                    _line(found, owner, bot) | {"worth": round(found.worth, 4)} for found in (answer, *answer.others)
+                    _line(found, owner, bot) | {"worth": round(found.worth, 4)}
+                    for found in (answer, *answer.others)[:candidates]
                 ]
             print(json.dumps(line, ensure_ascii=False), flush=True)
 

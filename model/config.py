@@ -1,4 +1,4 @@
-"""The hyperparameters of a Transformer, and the two presets."""
+"""The hyperparameters of a Transformer, and the presets."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self

@@ -30,6 +30,7 @@ EngineKind = Literal["ctranslate2", "tensorflow"]
 _SEEDS = 2**31 - 1
 _TOGETHER = 16  # messages that the encoder reads at once
 _MOST_LINES = 32  # of a turn that are read each for itself
+_WINDOW, _OVERLAP = 120, 40  # characters of a line that are read each for themselves: no head reads more than 150
 _NAMES = (OWNER_NAME, BOT_NAME)
 
 
@@ -41,7 +42,7 @@ class EngineReply:
     ``tokens`` counts the reply's tokens without ``[END]``; ``score`` is the mean log probability of a token, ``[END]``
     included, in nats; ``worth`` is what ``model.rerank`` chose it by. ``ids`` are those tokens, for those who look into
     how they came about. ``others`` are the replies that the search found besides, the next best first. ``crisis`` is
-    how surely the newest turn, or a line of it, speaks of suicide or self-harm; 0 without heads.
+    how surely the newest turn, or a part of it, speaks of suicide or self-harm; 0 without heads.
     """
 
     text: str
@@ -166,8 +167,8 @@ class Engine:
         """Of each message, or of the line that is surest of it: ``Understanding.crisis`` and ``.identity``."""
         if self._heads is None:
             return [(0.0, None)] * len(messages)
-        # Lines sent in a row are one turn, and one of them may be lost in the mean over all.
-        parts = [(index, part) for index, text in enumerate(messages) for part in {text, *_lines(text)}]
+        # Lines sent in a row are one turn, and one of them, or a part of a long one, may be lost in the mean over all.
+        parts = [(index, part) for index, text in enumerate(messages) for part in {text, *_parts(text)}]
         heard: list[tuple[float, float | None]] = [(0.0, None)] * len(messages)
         for (index, _), said in zip(parts, self.understand([part for _, part in parts]), strict=True):
             crisis, identity = heard[index]
@@ -203,7 +204,7 @@ class Engine:
         """What is left of those of ``found`` that say again what ``turns`` have, if it is a reply, and its log P."""
         texts = [self._text(ids) for ids, _ in found]
         shorter = {without_said_sentences(text, turns) for text in texts} - {*texts}
-        replies = [ids for text in sorted(shorter) if len(ids := self._tokenizer.encode_own(text)) >= SHORTEST]
+        replies = [ids for text in sorted(shorter) if len(ids := self._tokenizer.encode_own(text)) + 1 >= SHORTEST]
         return list(zip(replies, self._decoder.score(source, replies), strict=True)) if replies else []
 
     def _text(self, ids: list[int]) -> str:
@@ -214,6 +215,16 @@ class Engine:
 def _names(found: tuple[list[int], float]) -> bool:
     """Whether a reply holds a name."""
     return not set(_NAMES).isdisjoint(found[0])
+
+
+def _parts(text: str) -> list[str]:
+    """The lines of ``text``, and of long ones windows that overlap: each of its sentences is whole in one of them."""
+    step = _WINDOW - _OVERLAP
+    return [
+        line[start : start + _WINDOW]
+        for line in _lines(text)
+        for start in range(0, max(len(line) - _OVERLAP, 1), step)
+    ]  # fmt: skip
 
 
 def _lines(text: str) -> list[str]:

@@ -10,7 +10,7 @@ class DecodingError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """Greedy by default choice of ``method``; the other fields matter to the method that names them."""
+    """By a beam unless it is said otherwise; the other fields matter to the method that names them."""
 
     method: Literal["greedy", "beam", "sample"] = "beam"
     max_tokens: int = 64

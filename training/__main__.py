@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -62,7 +62,9 @@ def train(
     ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = _DEFAULTS.epochs,
     batch_size: Annotated[int, typer.Option(min=1, help="Replies in a batch.")] = _DEFAULTS.batch_size,
-    peak_rate: Annotated[float, typer.Option(help="Learning rate after the warm-up.")] = _DEFAULTS.peak_rate,
+    peak_rate: Annotated[float, typer.Option(min=0, max=1, help="Learning rate after the warm-up.")] = (
+        _DEFAULTS.peak_rate
+    ),
     warmup_steps: Annotated[int, typer.Option(min=0)] = _DEFAULTS.warmup_steps,
     label_smoothing: Annotated[float, typer.Option(min=0, max=0.5)] = _DEFAULTS.label_smoothing,
     bag_of_words: Annotated[float, typer.Option(min=0, help="Weight of guessing the reply's words.")] = (
@@ -83,8 +85,9 @@ def train(
     patience: Annotated[int, typer.Option(min=1, help="Epochs without progress before it stops.")] = _DEFAULTS.patience,
     seed: Annotated[int, typer.Option()] = _DEFAULTS.seed,
     precision: Annotated[
-        str, typer.Option(help="float32, mixed_bfloat16, or auto: what this processor is fast at.")
-    ] = ("auto"),
+        Literal["auto", "float32", "mixed_bfloat16"],
+        typer.Option(help="auto: what this machine is fast at, or what an interrupted run has."),
+    ] = "auto",
 ) -> None:
     """Train a checkpoint on our own corpus, and on public sets, AI Hub's corpus and files of your own where given."""
     from model.checkpoint import load_checkpoint
@@ -94,6 +97,7 @@ def train(
     from training.hardware import fastest_precision
     from training.listening import train_listener_in
     from training.mixture import Mixture
+    from training.state import load_progress
     from training.trainer import train as run
 
     options = replace(
@@ -113,9 +117,14 @@ def train(
         vocabulary_size=vocabulary_size,
         patience=patience,
         seed=seed,
-        precision=fastest_precision() if precision == "auto" else precision,
     )
+    if checkpoint is not None and (preset != _DEFAULTS.preset or vocabulary_size is not None):
+        raise typer.BadParameter("shape and tokenizer are those of the checkpoint", param_hint="--from")
     with clear_errors():
+        if precision == "auto":
+            begun = load_progress(out)
+            precision = begun["options"]["precision"] if begun else fastest_precision()
+        options = replace(options, precision=precision)
         gathering = gather(public, data or [], aihub)
         for line in gathering.notes():
             print(line, file=sys.stderr)
@@ -186,22 +195,21 @@ def evaluate(
 @app.command()
 def split(
     out: Annotated[Path, typer.Option(help="Folder to write SPLIT-SOURCE.jsonl to.")],
-    name: Annotated[str, typer.Option("--split", help="validation or test.")] = "test",
+    name: Annotated[Literal["validation", "test"], typer.Option("--split", help="Which side.")] = "test",
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets.")] = None,
+    data: Annotated[list[Path] | None, typer.Option(help="JSON lines with turns.")] = None,
+    aihub: Annotated[Path | None, typer.Option(help="감성대화 말뭉치 of AI Hub.")] = None,
 ) -> None:
     """Write the held-out conversations as JSON lines, to evaluate a checkpoint on what it was never trained on."""
-    from training.corpus import read_own, read_public
+    from training.corpus.gathering import gather
     from training.mixture import Mixture
 
-    if name not in ("validation", "test"):
-        raise typer.BadParameter("choose validation or test", param_hint="--split")
     with clear_errors():
-        dialogues, families = read_own()
-        conversations = dialogues + (read_public(public) if public else [])
-        held_out = Mixture(conversations=conversations, families=families).held_out(name)  # type: ignore[arg-type]
+        gathered = gather(public, data or [], aihub)
+        held_out = Mixture(conversations=gathered.conversations, families=gathered.families).held_out(name)
         out.mkdir(parents=True, exist_ok=True)
         for source, part in sorted(held_out.items()):
-            path = out / f"{name}-{source}.jsonl"
+            path = out / f"{name}-{source.replace(':', '-')}.jsonl"
             lines = [json.dumps({"turns": conversation.turns}, ensure_ascii=False) + "\n" for conversation in part]
             path.write_text("".join(lines), encoding="utf-8")
             print(f"{path}: {len(part)} conversations")

@@ -4,7 +4,7 @@ import json
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from training.mixture import Mixture
 from training.options import TrainingOptions
 from training.recipe import Recipe, RecipeError
 from training.report import likelihood_figures
-from training.trainer import train
+from training.trainer import TrainingError, train
 
 _Settings = TypeVar("_Settings", TrainingOptions, Recipe)
 
@@ -73,19 +73,25 @@ def ablate(runs: list[Run], mixture: Mixture, out: Path, say: Callable[[str], No
 
     Returns:
         For each run its ``name``, ``minutes``, ``epochs``, and the figures of ``training.report.likelihood_figures``.
+
+    Raises:
+        TrainingError: a folder holds a run, or its result, of other options or of another corpus.
     """
     results = []
     for run in runs:
         folder = out / run.name
         result = folder / "result.json"
+        ours = replace(mixture, recipe=run.recipe)
+        settings = {"options": asdict(run.options), "recipe": run.recipe.to_dict(), "corpus": ours.digest}
+        if result.is_file() and json.loads(result.read_text(encoding="utf-8"))["settings"] != settings:
+            raise TrainingError(f"{folder} has the result of another plan or corpus: choose another --out")
         if not result.is_file():
             say(f"— {run.name}")
             started = time.monotonic()
-            ours = replace(mixture, recipe=run.recipe)
             card = train(run.options, ours, folder, provenance={"run": run.name}, say=say)
             minutes = (time.monotonic() - started) / 60
             figures = likelihood_figures(load_checkpoint(folder / "checkpoint"), ours.held_out("validation"))
-            row = {"name": run.name, "minutes": minutes, "epochs": len(card["epochs"]), **figures}
+            row = {"name": run.name, "settings": settings, "minutes": minutes, "epochs": len(card["epochs"]), **figures}
             result.write_text(json.dumps(row, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         results.append(json.loads(result.read_text(encoding="utf-8")))
     return results
@@ -93,14 +99,16 @@ def ablate(runs: list[Run], mixture: Mixture, out: Path, say: Callable[[str], No
 
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a Markdown table: bits per character and hits@1 of every source, context gain, time."""
-    sources = sorted(results[0]["by_source"])
+    sources = sorted({source for row in results for source in row["by_source"]})
     header = ["run", "parameters", *(f"{source}: bits/char, hits@1" for source in sources), "context gain", "minutes"]
     rows = [
         [
             row["name"],
             f"{row['parameters'] / 1e6:.1f} M",
             *(
-                f"{row['by_source'][source]['bits_per_character']:.2f}, {row['by_source'][source]['hits_at_1']:.2f}"
+                f"{part['bits_per_character']:.2f}, {part['hits_at_1']:.2f}"
+                if (part := row["by_source"].get(source))
+                else ""
                 for source in sources
             ),
             f"{row['context_gain']:+.1%}" if "context_gain" in row else "",

@@ -12,6 +12,7 @@ from training.batches import Example, bucketed, to_batch
 from training.hardware import few_shapes
 from training.loss import TokenScores
 
+CANDIDATES = 20
 _BATCH = 64
 
 
@@ -42,7 +43,8 @@ def likelihood(scores: TokenScores, rows: Sequence[Example], tokenizer: Tokenize
 def hits_at_1(scores: TokenScores, rows: Sequence[Example], *, limit: int = 300, seed: int = 0) -> float:
     """Share of ``rows`` whose true reply is likelier, by nats a token, than 19 other replies drawn from ``rows``.
 
-    At most ``limit`` of the rows are asked, always the same ones. Chance gives 0.05.
+    At most ``limit`` of the rows are asked, always the same ones. Chance gives 0.05. Where there are fewer replies than
+    ``CANDIDATES``, all of them stand beside the true one, and the figure is higher than it should be.
     """
     rng = random.Random(seed)
     replies = {tuple(row.label): row for row in rows}
@@ -51,13 +53,19 @@ def hits_at_1(scores: TokenScores, rows: Sequence[Example], *, limit: int = 300,
     hits = 0
     for row in asked:
         others = [reply for label, reply in replies.items() if label != tuple(row.label)]
-        candidates = [row, *rng.sample(others, min(19, len(others)))]
+        # The true one last: of equals, and of what is no number, the first is taken.
+        candidates = [*rng.sample(others, min(CANDIDATES - 1, len(others))), row]
         batch = to_batch([replace(candidate, source=row.source) for candidate in candidates], few)
         source = batch.source[:1]  # read once, and broadcast to all candidates
         label, target = batch.label, batch.target
         nats = scores.predict_on_batch({"source": source, "target": target, "label": label})["nats"].sum(axis=1)
-        hits += int(np.argmin(nats / (label != 0).sum(axis=1)) == 0)
+        hits += int(np.argmin(nats / (label != 0).sum(axis=1)) == len(candidates) - 1)
     return hits / max(len(asked), 1)
+
+
+def enough_candidates(rows: Sequence[Example]) -> bool:
+    """Whether ``hits_at_1`` of ``rows`` is what it says."""
+    return len({tuple(row.label) for row in rows}) >= CANDIDATES
 
 
 def shuffled(rows: Sequence[Example], seed: int = 0) -> list[Example]:

@@ -29,6 +29,8 @@ def _faults(error: BaseException) -> tuple[type[Exception], ...]:
         return (CorpusError, RecipeError)
     from model.checkpoint import CheckpointError
     from model.config import ConfigError
+    from model.tokenizer import TokenizerError
+    from training.state import StateError
     from training.trainer import TrainingError
 
-    return (CheckpointError, ConfigError, TrainingError)
+    return (CheckpointError, ConfigError, StateError, TokenizerError, TrainingError)

@@ -1,6 +1,7 @@
 """What a run will take, said before it starts: a few steps of it are tried, timed, and taken back."""
 
 import resource
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def forecast(model: keras.Model, batches: Sequence[Batch], left: float) -> Forec
     kept = 2 * sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)  # float16
     return Forecast(
         seconds=left * seconds / sum(map(_size, tried)) * sum(map(_size, batches)),
-        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        # In bytes on macOS, elsewhere in KiB.
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         disk=2 * (state + kept),  # each is written beside the old one, which it then replaces
     )
 

@@ -154,7 +154,7 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
     heads = listener.learned()
     if not taught["identity"]:
         heads = replace(heads, identity=None)
-    return _alarmed(heads, listener.transformer, checkpoint.tokenizer, ordinary_turns(mixture, "validation"))
+    return alarmed(heads, listener.transformer, checkpoint.tokenizer, ordinary_turns(mixture, "validation"))
 
 
 def ordinary_turns(mixture: Mixture, split: Literal["validation", "test"]) -> list[Labelled]:
@@ -206,7 +206,7 @@ def _inputs(batch: Sequence[Labelled], tokenizer: Tokenizer, max_source: int) ->
     }
 
 
-def _alarmed(heads: Heads, transformer: Transformer, tokenizer: Tokenizer, ordinary: Sequence[Labelled]) -> Heads:
+def alarmed(heads: Heads, transformer: Transformer, tokenizer: Tokenizer, ordinary: Sequence[Labelled]) -> Heads:
     """``heads`` with their biases moved: they are as sure as ``ALARM`` of a share ``MISTAKEN`` of what is a no."""
     means = newest_turn_means(transformer, tokenizer, [turn.text for turn in ordinary])
     for question in QUESTIONS:

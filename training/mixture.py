@@ -55,6 +55,15 @@ class Mixture:
         kept, counts = clean(self.conversations, split_of)
         return replace(self, conversations=kept, cleaning=counts)
 
+    @property
+    def digest(self) -> str:
+        """A hash of all that can be read, whatever the recipe; two runs of the same digest read the same corpora."""
+        digest = hashlib.sha256()
+        for part in (self.conversations, self.families, self.messages, self.texts):
+            for each in part:
+                digest.update(repr(each).encode())
+        return digest.hexdigest()[:16]
+
     def epoch(self, seed: int, number: int) -> list[Conversation]:
         """The training conversations of epoch ``number``; the same for the same ``seed``."""
         rng = random.Random(f"{seed}/{number}")

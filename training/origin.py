@@ -13,9 +13,13 @@ def typed_command() -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, or "unknown", as in a container, which has no git."""
+    """The commit of this project that is checked out, or "unknown", as in a container, which has no git."""
     try:
-        asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+        here = Path(__file__).parent
+        asked = subprocess.run(  # noqa: S603
+            ["git", "-C", here, "rev-parse", "HEAD"],  # noqa: S607
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
     except OSError:
         return "unknown"
     return asked.stdout.strip() or "unknown"

@@ -7,10 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 _FILE = "state.safetensors"
+
+
+class StateError(Exception):
+    """A saved state that cannot be read; the message says what to do."""
 
 
 def save_state(folder: Path, model: keras.Model, progress: dict[str, Any]) -> None:
@@ -23,12 +27,15 @@ def save_state(folder: Path, model: keras.Model, progress: dict[str, Any]) -> No
 
 
 def load_progress(folder: Path) -> dict[str, Any] | None:
-    """What ``save_state`` was told of the run's progress, or None if nothing is saved."""
+    """What ``save_state`` was told of the run's progress, None if nothing is saved; ``StateError`` if it is damaged."""
     path = folder / _FILE
     if not path.is_file():
         return None
-    with safe_open(path, framework="numpy") as file:
-        progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+    try:
+        with safe_open(path, framework="numpy") as file:
+            progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError):
+        raise StateError(f"{path} cannot be read: remove {folder} to start anew, or choose another --out") from None
     return progress
 
 

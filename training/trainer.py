@@ -1,5 +1,6 @@
 """The training loop: epochs of bucketed batches, a look at held-out data after each, the most relevant one kept."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -17,11 +18,12 @@ from model.transformer import Transformer
 from training.batches import Batch, Example, examples
 from training.curves import draw_curves
 from training.epoch import Epochs, made_ahead
-from training.evaluation import hits_at_1, likelihood, shuffled
+from training.evaluation import enough_candidates, hits_at_1, likelihood, shuffled
 from training.forecast import forecast
 from training.hardware import accelerated, few_shapes
 from training.heads import ClassifierHeads
 from training.labels import OWN_SOURCES
+from training.listening import alarmed, ordinary_turns
 from training.loss import ReplyLoss, SmoothedCrossEntropy, TokenScores, Trainee
 from training.mixture import Mixture
 from training.options import TrainingOptions
@@ -56,11 +58,22 @@ def train(
 
     Returns:
         The card of the checkpoint kept.
+
+    Raises:
+        TrainingError: ``out`` holds another run, or the loss is no number any more.
     """
-    settings = {**asdict(options), "recipe": mixture.recipe.to_dict()}
+    settings = {
+        **asdict(options),
+        "recipe": mixture.recipe.to_dict(),
+        "corpus": mixture.digest,
+        "begun_from": begin_from and begin_from.hash,
+    }
     progress = load_progress(out) or {"options": settings, "epoch": 1, "step": 0, "sums": [0, 0], "epochs": []}
-    if {**progress["options"], "epochs": 0} != {**settings, "epochs": 0}:
-        raise TrainingError(f"{out} holds a run with other options: choose another --out, or remove it to start anew")
+    then = progress["options"]
+    if other := [name for name in settings if name != "epochs" and then.get(name) != settings[name]]:
+        raise TrainingError(
+            f"{out} holds a run of another {', '.join(other)}: choose another --out, or remove it to start anew"
+        )
     # A run may go on under another backend: its state is only numbers.
     backends = progress.setdefault("backends", [])
     if keras.backend.backend() not in backends:
@@ -76,7 +89,9 @@ def train(
         tokenizer, config = begin_from.tokenizer, replace(begin_from.config, dropout=options.dropout)
         provenance = {**provenance, "begun_from": {"checkpoint": begin_from.hash, "card": begin_from.card}}
     held_out = _held_out(mixture, tokenizer, config)
-    messages = held_out_messages(mixture, "validation")
+    # Of very few replies the true one is easily the likeliest, which says nothing.
+    telling = [source for source, rows in held_out.items() if enough_candidates(rows)] or list(held_out)
+    messages, ordinary = held_out_messages(mixture, "validation"), ordinary_turns(mixture, "validation")
     epochs = Epochs(mixture, tokenizer, config, options.batch_size, options.seed, few_shapes(config))
     batches = epochs.batches(1)
     steps = len(batches)
@@ -109,8 +124,9 @@ def train(
                 row["validation"] = _validate(scores, held_out, tokenizer)
                 weights, heads = model.transformer.named_weights(), model.heads and model.heads.learned()
                 if heads is not None:
+                    heads = alarmed(heads, model.transformer, tokenizer, ordinary)
                     row["understanding"] = learned_understanding(model.transformer, heads, tokenizer, messages)
-            row["relevance"] = sum(part["hits_at_1"] for part in row["validation"].values()) / len(held_out)
+            row["relevance"] = sum(row["validation"][source]["hits_at_1"] for source in telling) / len(telling)
             best = all(_merit(row) > _merit(earlier) for earlier in progress["epochs"])
             progress["epochs"].append(row)
             if best:
@@ -132,7 +148,9 @@ def _tokenizer(path: Path, mixture: Mixture, options: TrainingOptions) -> Tokeni
         return Tokenizer.from_json(path.read_text(encoding="utf-8"))
     size = options.vocabulary_size or preset(options.preset).vocabulary_size
     tokenizer = Tokenizer.train(mixture.words(options.seed), size)
-    path.write_text(tokenizer.to_json(), encoding="utf-8")
+    fresh = path.with_suffix(".new")
+    fresh.write_text(tokenizer.to_json(), encoding="utf-8")
+    fresh.replace(path)
     return tokenizer
 
 
@@ -203,6 +221,11 @@ def _run_epoch(
             model.reset_metrics()
             result = model.train_on_batch(vars(batch), batch.label, return_dict=True)
             loss = float(result["reply"])
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"epoch {progress['epoch']}, batch {progress['step'] + 1}: the loss is no number any more; "
+                    "try a lower --peak-rate in another --out"
+                )
             loss_sum, tokens = progress["sums"]
             progress["sums"] = [loss_sum + loss * batch.tokens, tokens + batch.tokens]
             progress["step"] += 1

@@ -10,8 +10,8 @@ import pytest
 
 from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, save_checkpoint
 from model.config import preset
-from model.engine import Decoding, EngineKind, _lines, load_engine
-from model.heads import Linear, YesNo
+from model.engine import Decoding, EngineKind, _lines, _parts, load_engine
+from model.heads import ALARM, Linear, YesNo
 from model.letters import PLACES
 from model.tokenizer import BOT_NAME, OWNER_NAME, Tokenizer
 from training.corpus import read_own
@@ -114,6 +114,24 @@ def test_the_most_alarming_line_of_a_turn_is_heard(understanding_folder: Path) -
     [alone, together] = engine.reply([[lines[0]], ["안녕", "반가워요.", turn]])
     assert together.crisis == pytest.approx(most, abs=1e-5)
     assert alone.crisis == pytest.approx(engine.understand([lines[0]])[0].crisis, abs=1e-5)
+
+
+def test_what_is_said_in_the_middle_of_a_long_line_is_heard() -> None:
+    engine = load_engine(PRETRAINED)
+    grave, talk = "이제 다 그만두고 조용히 사라지고 싶어", "오늘은 시장에서 두부를 사고 버스를 타고 집에 왔어 "
+    [said] = engine.understand([grave])
+    long = talk * 20 + grave + " " + talk * 20
+    assert said.crisis >= ALARM > engine.understand([long])[0].crisis
+    assert engine.reply([[long]])[0].crisis >= ALARM
+    assert engine.reply([[talk * 40]])[0].crisis < ALARM
+
+
+@pytest.mark.parametrize("length", [1, 40, 41, 119, 120, 121, 200, 201, 4096])
+def test_every_forty_characters_of_a_line_are_together_in_a_part(length: int) -> None:
+    line = "".join(chr(ord("가") + number) for number in range(length))
+    parts = _parts(line)
+    assert max(map(len, parts)) <= 120
+    assert all(any(line[at : at + 40] in part for part in parts) for at in range(max(length - 39, 1)))
 
 
 def test_a_thousand_lines_are_heard_whole_but_not_each_by_itself(understanding_folder: Path) -> None:

@@ -10,6 +10,7 @@ from training.ablation import PLAN, Run, ablate, read_plan, table
 from training.corpus import Conversation
 from training.mixture import Mixture, split_of
 from training.recipe import Recipe, RecipeError
+from training.trainer import TrainingError
 
 
 def test_the_plan_that_ships_has_the_original_and_one_change_each() -> None:
@@ -63,3 +64,5 @@ def test_each_run_is_measured_on_the_same_held_out_data_and_kept(tmp_path: Path)
     assert ablate(runs, mixture, tmp_path, say=said.append) == results  # nothing is trained twice
     assert said == []
     assert table(results).count("\n") == 3
+    with pytest.raises(TrainingError, match="another plan or corpus"):
+        ablate([Run("whole", replace(options, dropout=0.3), Recipe())], mixture, tmp_path, say=str)

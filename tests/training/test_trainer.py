@@ -1,5 +1,6 @@
 """A small Transformer learns, and a run that was killed goes on as if nothing had been."""
 
+import json
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from model.checkpoint import load_checkpoint
 from model.emotions import CODES
@@ -15,7 +17,7 @@ from model.engine import Decoding, load_engine
 from tests.processes import ROOT
 from training.mixture import Mixture
 from training.options import TrainingOptions
-from training.state import load_progress
+from training.state import StateError, load_progress
 from training.trainer import TrainingError, train
 
 
@@ -77,10 +79,33 @@ def test_a_run_is_gone_on_with_but_not_turned_into_another(
     options: TrainingOptions, mixture: Mixture, out: Path
 ) -> None:
     run(replace(options, epochs=1), mixture, out)
-    with pytest.raises(TrainingError, match="other options"):
+    with pytest.raises(TrainingError, match="another dropout:"):
         run(replace(options, epochs=1, dropout=0.3), mixture, out)
+    with pytest.raises(TrainingError, match="another corpus:"):
+        run(replace(options, epochs=1), replace(mixture, conversations=mixture.conversations[1:]), out)
     run(replace(options, epochs=2), mixture, out)
     assert [row["epoch"] for row in load_checkpoint(out / "checkpoint").card["epochs"]] == [1, 2]
+
+
+def test_a_run_whose_loss_is_no_number_ends_and_keeps_what_it_had(
+    options: TrainingOptions, mixture: Mixture, out: Path
+) -> None:
+    run(replace(options, epochs=1), mixture, out)
+    kept = load_checkpoint(out / "checkpoint").hash
+    state = load_file(out / "state.safetensors")
+    progress = load_progress(out)
+    broken = {name: np.full_like(array, np.nan) if array.dtype == "float32" else array for name, array in state.items()}
+    save_file(broken, out / "state.safetensors", metadata={"progress": json.dumps(progress)})
+    with pytest.raises(TrainingError, match="no number any more"):
+        run(replace(options, epochs=2), mixture, out)
+    assert load_checkpoint(out / "checkpoint").hash == kept
+
+
+def test_a_damaged_state_is_named(tmp_path: Path) -> None:
+    assert load_progress(tmp_path) is None
+    (tmp_path / "state.safetensors").write_bytes(b"half of it")
+    with pytest.raises(StateError, match="cannot be read"):
+        load_progress(tmp_path)
 
 
 def test_heads_are_learned_and_kept_with_the_checkpoint(options: TrainingOptions, mixture: Mixture, out: Path) -> None:

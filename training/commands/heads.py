@@ -16,6 +16,9 @@ def heads(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder; it is replaced.")],
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets of corpus/public.toml.")] = None,
     data: Annotated[list[Path] | None, typer.Option(help="More conversations: JSON lines with turns.")] = None,
+    aihub: Annotated[
+        Path | None, typer.Option(help="감성대화 말뭉치 of AI Hub: its zip, JSON or XLSX files, or their folder.")
+    ] = None,
     recipe: Annotated[Path, typer.Option(help="What is mixed.", show_default="recipe.toml")] = RECIPE,
     seed: Annotated[int, typer.Option()] = TrainingOptions.seed,
 ) -> None:
@@ -23,7 +26,7 @@ def heads(
     import keras
 
     from model.checkpoint import load_checkpoint
-    from model.engine import load_engine
+    from model.engine import engine_kind, load_engine
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
     from training.hardware import fastest_precision
@@ -37,7 +40,7 @@ def heads(
             raise typer.BadParameter(
                 "this checkpoint has no heads: train it with --crisis-weight", param_hint="CHECKPOINT"
             )
-        gathered = gather(public, data or [])
+        gathered = gather(public, data or [], aihub)
         mixture = Mixture(
             conversations=gathered.conversations,
             families=gathered.families,
@@ -48,5 +51,6 @@ def heads(
         keras.config.set_dtype_policy(fastest_precision())
         fitted = {"command": typed_command(), "commit": commit(), "messages": len(mixture.messages)}
         train_listener_in(checkpoint, mixture, seed, {"listener": fitted})
-    figures = engine_understanding(load_engine(checkpoint), held_out_messages(mixture, "validation"))
+        engine = load_engine(checkpoint, engine_kind(kept.config))
+        figures = engine_understanding(engine, held_out_messages(mixture, "validation"))
     print(f"validation: precision {figures['crisis_precision']}, recall {figures['crisis_recall']}")

@@ -70,7 +70,8 @@ def gather(public: Path | None = None, data: Sequence[Path] = (), aihub: Path | 
                 name=path.name,
                 licence="the operator's own",
                 purpose="what its owner allows",
-                conversations=read_jsonlines(path),
+                # Nobody's file is taken for a corpus of ours, of which more is known, whatever it is called.
+                conversations=read_jsonlines(path, f"data:{path.stem}"),
             )
         )
     counts: Counter[str] = Counter()

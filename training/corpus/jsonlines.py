@@ -1,6 +1,7 @@
 """Files of one JSON object a line."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from training.corpus.conversation import Conversation, CorpusError
 
 _LONGEST_LINE = 2**20  # characters
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -19,6 +21,8 @@ def read_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise CorpusError(f"{path}:{number}: a line of more than {_LONGEST_LINE:,} characters")
                 if line.strip():
                     record = json.loads(line)
+                    if _HALF_PAIR.search(line):  # which JSON can spell and UTF-8 cannot; a whole pair is fine
+                        json.dumps(record, ensure_ascii=False).encode()
                     if not isinstance(record, dict):
                         raise CorpusError(f"{path}:{number}: a JSON object is expected")
                     yield number, record

@@ -63,7 +63,13 @@ def fill(pattern: str, fillers: dict[str, Filler]) -> str:
 
 
 def read_own(folder: Path = OWN) -> tuple[list[Conversation], list[Family]]:
-    """The dialogues and the families of ``folder``; ``CorpusError`` names the line that is wrong."""
+    """The dialogues and the families of ``folder``.
+
+    Raises:
+        CorpusError: there is no file of either; or a line is wrong, which it names.
+    """
+    if not any(folder.glob("dialogues-*.jsonl")) and not any(folder.glob("families-*.jsonl")):
+        raise CorpusError(f"{folder} has no dialogues-*.jsonl and no families-*.jsonl")
     dialogues = [
         _dialogue(record, f"{path}:{number}")
         for path in sorted(folder.glob("dialogues-*.jsonl"))
@@ -109,7 +115,14 @@ def _family(record: dict[str, Any], where: str) -> Family:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{where}: not a family: {error!r}") from None
+    for name, fillers in family.slots.items():
+        if not fillers:
+            raise CorpusError(f"{where}: the slot {name} has no filler")
+        if any(isinstance(filler, dict) and not {"u", "b"} <= set(filler) for filler in fillers):
+            raise CorpusError(f"{where}: a filler of {name} lacks u or b")
     for exchanges in (family.first, family.next):
+        if exchanges and not (exchanges.user and exchanges.bot):
+            raise CorpusError(f"{where}: an exchange without user or bot patterns")
         for pattern in (*exchanges.user, *exchanges.bot) if exchanges else ():
             for name, form, particle in _SLOT.findall(pattern):
                 if name not in family.slots:

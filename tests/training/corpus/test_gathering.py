@@ -15,7 +15,8 @@ def test_own_corpus_alone_is_what_there_is_by_default() -> None:
 
 
 def test_every_corpus_keeps_its_licence(tmp_path: Path) -> None:
-    mine, aihub = tmp_path / "mine.jsonl", tmp_path / "talk_Training.json"
+    # Whatever it is called, it is nothing of ours.
+    mine, aihub = tmp_path / "dialogues.jsonl", tmp_path / "talk_Training.json"
     mine.write_text(json.dumps({"turns": ["안녕", "반가워요."]}, ensure_ascii=False) + "\n", encoding="utf-8")
     aihub.write_bytes(as_json(TALKS))
     gathering = gather(None, [mine], aihub)
@@ -23,5 +24,5 @@ def test_every_corpus_keeps_its_licence(tmp_path: Path) -> None:
         "CC BY 4.0", "the operator's own", "AI Hub terms: for the operator's own use",
     ]  # fmt: skip
     assert any("NIA" in name for name in gathering.licences)  # the source that its terms want named
-    assert [talk.source for talk in gathering.conversations[-4:]] == ["mine", "aihub", "aihub", "aihub"]
+    assert [talk.source for talk in gathering.conversations[-4:]] == ["data:dialogues", "aihub", "aihub", "aihub"]
     assert (gathering.aihub["conversations"], gathering.aihub["half_turns"]) == (3, 1)

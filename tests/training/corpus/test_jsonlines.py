@@ -37,6 +37,7 @@ def test_equal_replies_are_one_group(tmp_path: Path) -> None:
         "[]",
         "{",
         '{"a": 1}',
+        '{"turns": ["\\ud83d", "half a character"]}',
         "[" * 100_000,
         "9" * 5000,
         '"\\x1b[2J',

@@ -43,6 +43,9 @@ def test_one_filler_serves_the_whole_conversation(tmp_path: Path) -> None:
         ({"user": ["{F.u} 먹자"]}, r"\.u or \.b"),
         ({"bot": ["{F:께서} 좋아요."]}, "께서"),
         ({"bot": None}, "not a family"),
+        ({"bot": []}, "without user or bot patterns"),
+        ({"slots": {**FAMILY["slots"], "F": []}}, "slot F has no filler"),
+        ({"slots": {**FAMILY["slots"], "P": [{"u": "딸"}]}}, "lacks u or b"),
     ],
 )
 def test_a_fault_is_named_with_its_line(tmp_path: Path, change: dict[str, object], named: str) -> None:
@@ -55,6 +58,11 @@ def test_a_dialogue_without_a_bot_turn_is_named(tmp_path: Path) -> None:
     record = {"id": "d1", "kind": "smalltalk", "turns": [{"user": "안녕"}]}
     with pytest.raises(CorpusError, match=r"dialogues-x\.jsonl:1: not a dialogue"):
         read_own(write(tmp_path, record, "dialogues-x.jsonl"))
+
+
+def test_a_folder_without_a_corpus_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no dialogues-"):
+        read_own(tmp_path / "typo")
 
 
 def test_a_digit_takes_the_particle_of_its_reading() -> None:
