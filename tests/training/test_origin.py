@@ -1,5 +1,8 @@
 """What a card says of how its checkpoint came about."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,10 +10,14 @@ import pytest
 from training.origin import commit
 
 
-def test_the_commit_is_unknown_where_there_is_no_git_or_no_repository(
+def test_the_commit_is_this_projects_wherever_one_stands_and_unknown_without_git(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ours = commit()
+    assert re.fullmatch("[0-9a-f]{40}|unknown", ours)
+    if shutil.which("git"):
+        subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     monkeypatch.chdir(tmp_path)
-    assert commit() == "unknown"
+    assert commit() == ours
     monkeypatch.setenv("PATH", str(tmp_path))
     assert commit() == "unknown"
