@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -58,20 +58,20 @@ class EngineReply:
 Found = list[tuple[list[int], float]]
 
 
+class Bounds(NamedTuple):
+    """Ids that no reply may hold, and those that it begins with."""
+
+    never: tuple[int, ...]
+    begins: tuple[int, ...] = ()
+
+
 class Decoder(Protocol):
     """What an engine is made of."""
 
-    def decode(
-        self,
-        sources: list[list[int]],
-        decoding: Decoding,
-        seed: int | None,
-        never: tuple[int, ...],
-        begins: tuple[int, ...] = (),
-    ) -> list[Found]:
+    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None, bounds: Bounds) -> list[Found]:
         """Of each source what was found, the best first: ids up to ``[END]``, which is in their log P alone.
 
-        None of ``never`` is written, and the first are ``begins``.
+        ``bounds`` hold for all of it.
         """
 
     def score(self, source: list[int], replies: list[list[int]]) -> list[float]:
@@ -126,13 +126,13 @@ class Engine:
         rows: list[Found] = [[] for _ in sources]
         for chosen, never in ((free, NEVER_WRITTEN), (nameless, NEVER_WRITTEN + _NAMES)):
             if chosen:
-                found = self._decoder.decode([sources[index] for index in chosen], decoding, seed, never)
+                found = self._decoder.decode([sources[index] for index in chosen], decoding, seed, Bounds(never))
                 for index, row in zip(chosen, found, strict=True):
                     rows[index] = row
-        evaded = [index for index in free if asked[index] is not None and not any(map(_names, rows[index]))]
+        evaded = [index for index in free if asked[index] is not None and not any(map(_holds_a_name, rows[index]))]
         if evaded:
             chosen_sources = [sources[index] for index in evaded]
-            found = self._decoder.decode(chosen_sources, decoding, seed, NEVER_WRITTEN, (OWNER_NAME,))
+            found = self._decoder.decode(chosen_sources, decoding, seed, Bounds(NEVER_WRITTEN, (OWNER_NAME,)))
             for index, source, row in zip(evaded, chosen_sources, found, strict=True):
                 replies = [ids for ids, _ in row]
                 rows[index] = [*rows[index], *zip(replies, self._decoder.score(source, replies), strict=True)]
@@ -212,19 +212,17 @@ class Engine:
         return self._tokenizer.decode(ids).replace("\ufffd", "").strip()
 
 
-def _names(found: tuple[list[int], float]) -> bool:
+def _holds_a_name(found: tuple[list[int], float]) -> bool:
     """Whether a reply holds a name."""
     return not set(_NAMES).isdisjoint(found[0])
 
 
 def _parts(text: str) -> list[str]:
-    """The lines of ``text``, and of long ones windows that overlap: each of its sentences is whole in one of them."""
+    """The lines of ``text``, of long ones windows: whatever is no longer than their overlap is whole in one of them."""
     step = _WINDOW - _OVERLAP
     return [
-        line[start : start + _WINDOW]
-        for line in _lines(text)
-        for start in range(0, max(len(line) - _OVERLAP, 1), step)
-    ]  # fmt: skip
+        line[start : start + _WINDOW] for line in _lines(text) for start in range(0, max(len(line) - _OVERLAP, 1), step)
+    ]
 
 
 def _lines(text: str) -> list[str]:
@@ -270,14 +268,7 @@ class _CTranslate2:
         self._tokens = checkpoint.tokenizer.tokens
         self._ids = {token: index for index, token in enumerate(self._tokens)}
 
-    def decode(
-        self,
-        sources: list[list[int]],
-        decoding: Decoding,
-        seed: int | None,
-        never: tuple[int, ...],
-        begins: tuple[int, ...] = (),
-    ) -> list[Found]:
+    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None, bounds: Bounds) -> list[Found]:
         import ctranslate2
 
         translator, sampling = self._translator, dict[str, Any]()
@@ -301,8 +292,8 @@ class _CTranslate2:
             no_repeat_ngram_size=decoding.no_repeat_ngram,
             max_decoding_length=decoding.max_tokens,
             min_decoding_length=0,
-            target_prefix=[[self._tokens[index] for index in begins]] * len(sources) if begins else None,
-            suppress_sequences=[[self._tokens[index]] for index in never],
+            target_prefix=[self._named([*bounds.begins])] * len(sources) if bounds.begins else None,
+            suppress_sequences=[[self._tokens[index]] for index in bounds.never],
             max_input_length=0,
             return_scores=True,
             return_end_token=True,
@@ -347,23 +338,16 @@ class _TensorFlow:
         if checkpoint.heads is not None and checkpoint.heads.encoder:
             self._listener = Transformer(checkpoint.config)
             self._listener.set_named_weights({**checkpoint.weights, **checkpoint.heads.encoder})
-        self._compiled: dict[tuple[Decoding, tuple[int, ...], tuple[int, ...]], Any] = {}
+        self._compiled: dict[tuple[Decoding, Bounds], Any] = {}
         self._score = make_scorer(self._transformer)
 
-    def decode(
-        self,
-        sources: list[list[int]],
-        decoding: Decoding,
-        seed: int | None,
-        never: tuple[int, ...],
-        begins: tuple[int, ...] = (),
-    ) -> list[Found]:
+    def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None, bounds: Bounds) -> list[Found]:
         from model.decoding import NEVER, make_decoder
 
-        if (decoding, never, begins) not in self._compiled:
-            self._compiled[decoding, never, begins] = make_decoder(self._transformer, decoding, never, begins)
+        if (decoding, bounds) not in self._compiled:
+            self._compiled[decoding, bounds] = make_decoder(self._transformer, decoding, *bounds)
         drawn = random.randrange(_SEEDS) if seed is None else seed % _SEEDS
-        result = self._compiled[decoding, never, begins](_padded(sources), np.array([drawn, 0], "int32"))
+        result = self._compiled[decoding, bounds](_padded(sources), np.array([drawn, 0], "int32"))
         return [
             [
                 ([int(index) for index in ids if index not in (PAD, END)], float(score))

@@ -83,7 +83,7 @@ def ablate(runs: list[Run], mixture: Mixture, out: Path, say: Callable[[str], No
         result = folder / "result.json"
         ours = replace(mixture, recipe=run.recipe)
         settings = {"options": asdict(run.options), "recipe": run.recipe.to_dict(), "corpus": ours.digest}
-        if result.is_file() and json.loads(result.read_text(encoding="utf-8"))["settings"] != settings:
+        if result.is_file() and json.loads(result.read_text(encoding="utf-8")).get("settings") != settings:
             raise TrainingError(f"{folder} has the result of another plan or corpus: choose another --out")
         if not result.is_file():
             say(f"— {run.name}")
