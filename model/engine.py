@@ -19,6 +19,7 @@ from model.checkpoint import Checkpoint, load_checkpoint
 from model.config import ModelConfig
 from model.dialogue import source_ids
 from model.heads import ALARM, Understanding, newest_turn_mean, understandings
+from model.hyperbole import without_hyperbole
 from model.options import Decoding
 from model.rerank import SHORTEST, Candidate, rank, without_said_sentences, worth
 from model.tokenizer import BOT_NAME, END, NEVER_WRITTEN, OWNER_NAME, PAD
@@ -153,6 +154,7 @@ class Engine:
             raise ValueError(f"checkpoint {self.checkpoint_hash} has no heads: it has not learned to tell emotions")
         if not messages:
             return []
+        messages = [without_hyperbole(message) for message in messages]
         rows = [source_ids(self._tokenizer, [message], self._config.max_source) for message in messages]
         # Alike in length and few at a time: a thousand lines padded to the longest would take a gigabyte, and a minute.
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))

@@ -20,6 +20,7 @@ from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from model.dialogue import source_ids
 from model.emotions import CODES
 from model.heads import ALARM, Heads, Linear, YesNo
+from model.hyperbole import without_hyperbole
 from model.letters import PLACES, letter_rows
 from model.tokenizer import PAD, Tokenizer
 from model.transformer import Transformer
@@ -52,7 +53,10 @@ Tensor = keras.KerasTensor
 
 @dataclass(frozen=True)
 class Labelled:
-    """A message with the class of its emotion, and 1 or 0 for each of the two questions; -1 where nobody knows."""
+    """A message as the heads read it, with the class of its emotion, and 1 or 0 for each of the two questions.
+
+    -1 where nobody knows.
+    """
 
     text: str
     emotion: int
@@ -175,18 +179,20 @@ def epoch_of_messages(mixture: Mixture, seed: int, number: int) -> list[Labelled
     for turn in rng.sample(list(ordinary.values()), min(_ORDINARY, len(ordinary))):
         found.setdefault(turn.text, turn)
     for message in [*mixture.epoch_messages(seed, number), *mixture.messages_of("train")]:
-        found[message.text] = _labelled(message)
+        labelled = _labelled(message)
+        found[labelled.text] = labelled
     return list(found.values())
 
 
 def _labelled(message: Message) -> Labelled:
     identity = UNKNOWN if message.identity is None else int(message.identity)
-    return Labelled(message.text, UNKNOWN, int(message.crisis), identity)
+    return Labelled(without_hyperbole(message.text), UNKNOWN, int(message.crisis), identity)
 
 
 def _turns(talk: Conversation) -> Iterator[Labelled]:
     for at, text in enumerate(talk.turns[talk.context :: 2]):
-        yield Labelled(text, emotion_label(talk, at), crisis_label(talk, at), identity_label(talk, at))
+        labels = emotion_label(talk, at), crisis_label(talk, at), identity_label(talk, at)
+        yield Labelled(without_hyperbole(text), *labels)
 
 
 def _batches(messages: list[Labelled], rng: random.Random) -> list[list[Labelled]]:

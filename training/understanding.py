@@ -11,6 +11,7 @@ from model.dialogue import source_ids
 from model.emotions import CODES, GROUPS
 from model.engine import Engine
 from model.heads import ALARM, Heads, Understanding, newest_turn_mean, understandings
+from model.hyperbole import without_hyperbole
 from model.tokenizer import Tokenizer
 from model.transformer import Transformer
 from training.batches import padded
@@ -59,7 +60,7 @@ def learned_understanding(
     transformer: Transformer, heads: Heads, tokenizer: Tokenizer, messages: Sequence[Labelled]
 ) -> Figures:
     """The figures of what has been learned so far."""
-    texts = [message.text for message in messages]
+    texts = [without_hyperbole(message.text) for message in messages]
     said = understandings(heads, newest_turn_means(transformer, tokenizer, texts), texts)
     return understanding_figures(said, messages)
 

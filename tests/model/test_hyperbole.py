@@ -1,0 +1,67 @@
+"""What nobody dies of is taken out of a message; whoever may mean it is read as he wrote."""
+
+import json
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from model.hyperbole import without_hyperbole
+
+CRISIS = Path(__file__).parents[1] / "bot" / "crisis"
+
+
+@pytest.mark.parametrize(
+    ("message", "read"),
+    [
+        ("배고파 죽겠다 급식 언제 나와", "배고파 급식 언제 나와"),
+        ("궁금해죽겠으니까 빨리 말해", "궁금해 빨리 말해"),
+        ("더워서 죽는 줄", "더워서"),
+        ("화나 죽을 것 같아 진짜", "화나 진짜"),
+        ("죽었다 깨어나도 오이는 못 먹어", "오이는 못 먹어"),
+        ("이 집 국물 죽여준다", "이 집 국물"),
+        ("쪽팔려서 사라지고 싶다 ㅋㅋ", "쪽팔려서 ㅋㅋ"),
+    ],
+)
+def test_what_is_only_said_so_is_taken_out(message: str, read: str) -> None:
+    assert without_hyperbole(message).split() == read.split()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "죽고 싶어",
+        "괴로워 죽겠어",
+        "마음이 아파 죽을 것 같아",
+        "나 죽을 것 같아",
+        "내가 죽겠다",
+        "엄마 따라 죽겠어",
+        "엄마 죽을 것 같아",
+        "진짜 죽을 거 같아",
+        "밥을 끊으셨어 죽겠다고",
+        "창피해서 죽고 싶어",
+        "자기 죽으면 어떡할 거냐고 물어봐",
+        "누가 나 좀 죽여줬으면",
+        "죽겠다",
+    ],
+)
+def test_what_may_be_meant_stays_as_it_is(message: str) -> None:
+    assert without_hyperbole(message) == message
+
+
+def test_what_is_grave_beside_it_stays() -> None:
+    assert without_hyperbole("배고파 죽겠다 말고 그냥 죽고 싶어").endswith("그냥 죽고 싶어")
+
+
+@pytest.mark.parametrize("name", ["development", "held-out", "independent-a", "independent-b"])
+def test_nobody_in_danger_loses_a_word(name: str) -> None:
+    messages = [json.loads(line) for line in (CRISIS / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    grave = [message["text"] for message in messages if message["crisis"]]
+    assert [text for text in grave if without_hyperbole(text) != text] == []
+
+
+def test_a_long_message_costs_little() -> None:
+    began = process_time()
+    for text in ("가" * 100_000, "죽 " * 40_000, "창피" * 40_000, "배고파 죽" * 20_000):
+        without_hyperbole(text)
+    assert process_time() - began < 3
