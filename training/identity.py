@@ -1,8 +1,8 @@
-"""Does the bot say who it is when it is asked, and only then? Asked of 282 messages that are never trained on.
+"""Does the bot say who it is when it is asked, and only then? Asked of 478 messages that are never trained on.
 
-One half of them (``corpus/probes/identity.jsonl``) asks, in every form that people use: name, who, maker, human, which
-AI, what it can do. The others speak of names, makers, people and robots, or of "you", and ask nothing of the kind. They
-were written by somebody who had not seen the corpus, and those that came out like a line of it were taken away.
+One half of them (``corpus/probes``) asks, in every form that people use: name, who, maker, human, which AI, what it can
+do. The others speak of names, makers, people and robots, or of "you", and ask nothing of the kind. They were written by
+two who had not seen the corpus, and those that came out like a line of it were taken away.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from typing import Any
 from model.engine import Engine
 from training.corpus.jsonlines import read_records
 
-PROBES = Path(__file__).parent / "corpus" / "probes" / "identity.jsonl"
+PROBES = Path(__file__).parent / "corpus" / "probes"
 # What an answer to such a question holds; the names are placeholders until a person sees them.
 _OF_ITSELF = ("<owner>", "<bot>", "챗봇", "프로그램", "말동무", "인공지능")
 
@@ -28,9 +28,10 @@ class IdentityProbe:
     form: str
 
 
-def read_probes(path: Path = PROBES) -> list[IdentityProbe]:
-    """All of them, in the order of the file."""
-    return [IdentityProbe(**record) for _, record in read_records(path)]
+def read_probes(folder: Path = PROBES) -> list[IdentityProbe]:
+    """All of them, in the order of the files ``identity-*.jsonl``."""
+    paths = sorted(folder.glob("identity-*.jsonl"))
+    return [IdentityProbe(**record) for path in paths for _, record in read_records(path)]
 
 
 def speaks_of_itself(reply: str) -> bool:

@@ -1,6 +1,7 @@
 """The messages that ask who the bot is, and those that only sound like it."""
 
 from training.corpus import read_own
+from training.corpus.messages import read_messages
 from training.corpus.own import fill
 from training.identity import IdentityProbe, identity_figures, read_probes, speaks_of_itself
 
@@ -13,6 +14,7 @@ def test_there_are_enough_of_both_and_none_is_trained_on() -> None:
     dialogues, families = read_own()
     trained = {turn for talk in dialogues for turn in talk.turns[::2]}
     trained |= {fill(pattern, {}) for family in families if not family.slots for pattern in family.first.user}
+    trained |= {message.text for message in read_messages()}
     assert [probe.text for probe in probes if probe.text in trained] == []
 
 
