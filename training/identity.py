@@ -1,4 +1,4 @@
-"""Does the bot say who it is when it is asked, and only then? Asked of 478 messages that are never trained on.
+"""Does the bot say who it is when it is asked, and only then? Asked of 468 messages that are never trained on.
 
 One half of them (``corpus/probes``) asks, in every form that people use: name, who, maker, human, which AI, what it can
 do. The others speak of names, makers, people and robots, or of "you", and ask nothing of the kind. They were written by
