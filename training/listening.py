@@ -39,12 +39,12 @@ QUESTIONS = ("crisis", "identity")
 # danger; of those who ask for no name few are told one, and few who ask are not.
 MISTAKEN = {"crisis": 0.0125, "identity": 0.01}
 
-_EPOCHS = 4
+_EPOCHS = 6
 _BATCH = 64
-_RATE = 5e-4
+_RATE = 1e-3
 _WARMUP = 100  # steps
 _AVERAGE = 0.999  # of the weights: the share that a step keeps of it
-_ORDINARY = 20_000  # turns an epoch from which only can be learned what is none
+_ORDINARY = 12_000  # turns an epoch from which only can be learned what is none
 _EMOTION = 0.3  # weight of the emotion's loss
 _POSITIVE = 4.0  # weight of a yes
 
