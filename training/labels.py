@@ -1,12 +1,24 @@
 """What the encoder's heads are told of a user's turn."""
 
 import re
+from dataclasses import dataclass
 
 from model.emotions import CODES
 from training.corpus import Conversation
 
 OWN_SOURCES = ("dialogues", "families")  # whose kinds are known: we wrote them
 UNKNOWN = -1  # a turn from which a head learns nothing
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A message with the class of its emotion, and 1 or 0 for each of the two questions; -1 where nobody knows."""
+
+    text: str
+    emotion: int
+    crisis: int
+    identity: int = UNKNOWN
+
 
 # What a turn that nobody has labelled may have in it if it speaks of suicide or self-harm; most that have it do not.
 _PERHAPS = re.compile("죽|자살|자해|유서|목숨|뛰어 ?내|사라지|없어지|살기 ?싫|살고 ?싶|태어나|손목|한강|옥상")

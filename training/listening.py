@@ -8,7 +8,7 @@ The replies stay as they were. It takes minutes, so it can be done again wheneve
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ from training.batches import padded
 from training.corpus import Conversation
 from training.corpus.messages import Message
 from training.heads import emotion_loss, newest_turn_mean, yes_no_loss
-from training.labels import UNKNOWN, crisis_label, emotion_label, identity_label
+from training.labels import UNKNOWN, Labelled, crisis_label, emotion_label, identity_label
 from training.mixture import Mixture
 from training.schedule import WarmupCosine
 from training.subwords import CuttingTokenizer
@@ -49,19 +49,6 @@ _EMOTION = 0.3  # weight of the emotion's loss
 _POSITIVE = 4.0  # weight of a yes
 
 Tensor = keras.KerasTensor
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A message as the heads read it, with the class of its emotion, and 1 or 0 for each of the two questions.
-
-    -1 where nobody knows.
-    """
-
-    text: str
-    emotion: int
-    crisis: int
-    identity: int
 
 
 class Listener(keras.Model):
@@ -185,11 +172,13 @@ def epoch_of_messages(mixture: Mixture, seed: int, number: int) -> list[Labelled
 
 
 def _labelled(message: Message) -> Labelled:
+    """``message`` as the heads read it."""
     identity = UNKNOWN if message.identity is None else int(message.identity)
     return Labelled(without_hyperbole(message.text), UNKNOWN, int(message.crisis), identity)
 
 
 def _turns(talk: Conversation) -> Iterator[Labelled]:
+    """What the user says in ``talk``, as the heads read it."""
     for at, text in enumerate(talk.turns[talk.context :: 2]):
         labels = emotion_label(talk, at), crisis_label(talk, at), identity_label(talk, at)
         yield Labelled(without_hyperbole(text), *labels)

@@ -11,7 +11,7 @@ from model.engine import Engine
 from model.transformer import Transformer
 from training.batches import Example, examples
 from training.corpus import Conversation
-from training.evaluation import hits_at_1, likelihood, shuffled
+from training.evaluation import enough_candidates, hits_at_1, likelihood, shuffled
 from training.habits import habits
 from training.identity import gives_a_name, identity_of
 from training.loss import TokenScores
@@ -54,6 +54,7 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
 
     ``context_gain`` is the share of bits per character that the history saves on turns 2 and later of our own
     dialogues; ``shuffled_sources`` the share by which loss rises when sources are passed on to the wrong conversations.
+    ``hits_at_1`` is None where there are no twenty replies to choose from.
     """
     transformer = Transformer(checkpoint.config)
     transformer.set_named_weights(checkpoint.weights)
@@ -63,6 +64,9 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
     def measure(rows: Sequence[Example]) -> dict[str, float]:
         return likelihood(scores, rows, checkpoint.tokenizer)
 
+    def relevance(rows: Sequence[Example]) -> float | None:
+        return hits_at_1(scores, rows) if enough_candidates(rows) else None
+
     figures: dict[str, Any] = {"parameters": parameters(checkpoint.config), "by_source": {}}
     for source, part in sorted(held_out.items()):
         rows = examples(part, checkpoint.tokenizer, checkpoint.config)
@@ -70,7 +74,7 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
         foreign = measure(shuffled(rows))
         figures["by_source"][source] = {
             **own,
-            "hits_at_1": hits_at_1(scores, rows),
+            "hits_at_1": relevance(rows),
             "shuffled_sources": foreign["loss"] / own["loss"] - 1,
         }
     by_turn: dict[int, list[Example]] = {}
@@ -85,7 +89,7 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
                 later.append(row)
                 later_alone.append(Example(alone, row.target, row.label))
     figures["by_turn"] = {
-        str(number): {**measure(rows), "hits_at_1": hits_at_1(scores, rows)} for number, rows in sorted(by_turn.items())
+        str(number): {**measure(rows), "hits_at_1": relevance(rows)} for number, rows in sorted(by_turn.items())
     }
     if later:
         figures["context_gain"] = 1 - measure(later)["bits_per_character"] / measure(later_alone)["bits_per_character"]

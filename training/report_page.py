@@ -111,7 +111,7 @@ def _likelihood_table(subjects: dict[str, Any]) -> str:
                     f"{part['bits_per_character']:.3f}" if known else "",
                     f"{part['accuracy']:.1%}" if known else "",
                     f"{part['perplexity']:.1f}" if known else "",
-                    _bar(part["hits_at_1"], 0.5, f"{part['hits_at_1']:.3f}"),
+                    _bar(part["hits_at_1"], 0.5, f"{part['hits_at_1']:.3f}") if part["hits_at_1"] is not None else "",
                     f"{part['shuffled_sources']:+.1%}" if known else "",
                 ]
             )

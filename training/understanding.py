@@ -1,7 +1,6 @@
 """How often the encoder's heads are right, on held-out messages of our own."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,22 +15,13 @@ from model.tokenizer import Tokenizer
 from model.transformer import Transformer
 from training.batches import padded
 from training.hardware import few_shapes
-from training.labels import OWN_SOURCES, UNKNOWN, crisis_label, emotion_label
+from training.labels import OWN_SOURCES, UNKNOWN, Labelled, crisis_label, emotion_label
 from training.mixture import Mixture
 
 _BATCH = 256
 _GROUP_SIZE = len(CODES) // len(GROUPS)
 
 Figures = dict[str, float | int | None]
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A message with what ``training.labels`` says of it."""
-
-    text: str
-    emotion: int
-    crisis: int
 
 
 def held_out_messages(mixture: Mixture, split: Literal["validation", "test"]) -> list[Labelled]:

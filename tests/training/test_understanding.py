@@ -6,8 +6,9 @@ from model.emotions import CODES, GROUPS
 from model.heads import Understanding
 from training.corpus import Conversation
 from training.corpus.messages import Message
+from training.labels import Labelled
 from training.mixture import Mixture, split_of
-from training.understanding import Labelled, held_out_messages, macro_f1, understanding_figures
+from training.understanding import held_out_messages, macro_f1, understanding_figures
 
 HELD_OUT = [group for group in map(str, range(500)) if split_of(group) == "test"]
 
