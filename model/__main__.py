@@ -89,6 +89,9 @@ def reply(
     length_penalty: Annotated[float, typer.Option(help="log P / tokens ** PENALTY (beam).")] = _DEFAULTS.length_penalty,
     top_p: Annotated[float, typer.Option(help="Probability kept (sample).")] = _DEFAULTS.top_p,
     temperature: Annotated[float, typer.Option(help="Above 1 bolder, below 1 safer (sample).")] = _DEFAULTS.temperature,
+    repetition_penalty: Annotated[
+        float, typer.Option(help="Above 1: what is written already is less likely to be written again.")
+    ] = _DEFAULTS.repetition_penalty,
     no_repeat_ngram: Annotated[
         int, typer.Option(help="Tokens in a row never written twice; 0: allowed.")
     ] = _DEFAULTS.no_repeat_ngram,
@@ -122,6 +125,7 @@ def reply(
             length_penalty=length_penalty,
             top_p=top_p,
             temperature=temperature,
+            repetition_penalty=repetition_penalty,
             no_repeat_ngram=no_repeat_ngram,
         )
         loaded = load_engine(checkpoint or PRETRAINED, engine.value, threads=threads, compute_type=compute_type)

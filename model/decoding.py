@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from model.constraints import NEVER, beginning, block_repeats, nucleus, penalize_repeats, without
 from model.decoder import Cache
 from model.options import Decoding
 from model.tokenizer import END, NEVER_WRITTEN, PAD, START
 from model.transformer import Transformer
-
-NEVER = -1e9  # the log P of what cannot be
 
 
 class Decoded(NamedTuple):
@@ -47,6 +46,7 @@ def make_decoder(
     """
 
     def allowed(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        logits = penalize_repeats(logits, ids, decoding.repetition_penalty)
         logits = block_repeats(without(logits, never), ids, step, decoding.no_repeat_ngram)
         return beginning(logits, begins, step)
 
@@ -219,52 +219,6 @@ def make_scorer(transformer: Transformer) -> Callable[[tf.Tensor, tf.Tensor], tf
         return tf.reduce_sum(tf.where(reply == PAD, 0.0, gained), axis=1)
 
     return score
-
-
-def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
-    """``logits`` ``(batch, vocabulary)`` with all but the likeliest tokens that together have ``top_p`` ruled out."""
-    ordered = tf.sort(logits, direction="DESCENDING", axis=-1)
-    before = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)  # probability of all likelier ones
-    # The least likely token that is still in; the likeliest always is.
-    threshold = tf.reduce_min(tf.where(before < top_p, ordered, tf.float32.max), axis=-1, keepdims=True)
-    return tf.where(logits < threshold, NEVER, logits)
-
-
-def without(logits: tf.Tensor, never: tuple[int, ...]) -> tf.Tensor:
-    """``logits`` ``(…, vocabulary)`` with the tokens ``never`` ruled out."""
-    return logits + tf.reduce_sum(tf.one_hot(never, tf.shape(logits)[-1], on_value=NEVER), axis=0)
-
-
-def beginning(logits: tf.Tensor, begins: tuple[int, ...], step: tf.Tensor) -> tf.Tensor:
-    """``logits`` ``(rows, vocabulary)`` for the token at ``step`` with all but ``begins[step]`` ruled out, if any."""
-    if not begins:
-        return logits
-    wanted = tf.gather(begins, tf.minimum(step, len(begins) - 1))
-    only = tf.one_hot(wanted, tf.shape(logits)[-1], on_value=0.0, off_value=NEVER)
-    return tf.where(step < len(begins), logits + only, logits)
-
-
-def block_repeats(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor, n: int) -> tf.Tensor:
-    """Rule out each token that would complete an ``n``-gram already in ``ids``.
-
-    Args:
-        logits: ``(rows, vocabulary)`` for the token at ``step``.
-        ids: ``(rows, length)``, written up to ``step``.
-        step: a scalar.
-        n: 0 rules nothing out.
-    """
-    length = ids.shape[1]
-    if not n or length < n:
-        return logits
-    starts = tf.range(length - n + 1)  # of every n-gram that may stand there
-    matches = tf.fill((tf.shape(ids)[0], length - n + 1), True) & (starts + n <= step)
-    for offset in range(n - 1):
-        newest = tf.gather(ids, tf.maximum(step - n + 1 + offset, 0), axis=1)[:, None]  # (rows, 1)
-        matches &= ids[:, offset : length - n + 1 + offset] == newest
-    row, start = tf.unstack(tf.where(matches), axis=1)
-    banned = tf.gather_nd(ids, tf.stack([row, start + n - 1], axis=1))
-    where = tf.stack([row, tf.cast(banned, tf.int64)], axis=1)
-    return tf.tensor_scatter_nd_min(logits, where, tf.fill((tf.shape(where)[0],), NEVER))
 
 
 def _column(rows: tf.Tensor, step: tf.Tensor) -> tf.Tensor:

@@ -292,6 +292,7 @@ class _CTranslate2:
             num_hypotheses=min(decoding.candidates, beam),
             length_penalty=penalty,
             no_repeat_ngram_size=decoding.no_repeat_ngram,
+            repetition_penalty=decoding.repetition_penalty,
             max_decoding_length=decoding.max_tokens,
             min_decoding_length=0,
             target_prefix=[self._named([*bounds.begins])] * len(sources) if bounds.begins else None,
@@ -344,7 +345,8 @@ class _TensorFlow:
         self._score = make_scorer(self._transformer)
 
     def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None, bounds: Bounds) -> list[Found]:
-        from model.decoding import NEVER, make_decoder
+        from model.constraints import NEVER
+        from model.decoding import make_decoder
 
         if (decoding, bounds) not in self._compiled:
             self._compiled[decoding, bounds] = make_decoder(self._transformer, decoding, *bounds)

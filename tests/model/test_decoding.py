@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from model.config import ModelConfig
-from model.decoding import block_repeats, make_decoder, nucleus, without
+from model.constraints import without
+from model.decoding import make_decoder
 from model.options import Decoding, DecodingError
 from model.tokenizer import END, NEVER_WRITTEN, OWNER_NAME, PAD, START
 from model.transformer import Transformer
@@ -46,7 +47,7 @@ def log_probability(model: Transformer, source: list[int], reply: list[int]) -> 
 
 
 def test_the_cache_gives_what_the_whole_prefix_gives(model: Transformer) -> None:
-    decode = make_decoder(model, Decoding(method="greedy", max_tokens=16, no_repeat_ngram=0))
+    decode = make_decoder(model, Decoding(method="greedy", max_tokens=16, repetition_penalty=1, no_repeat_ngram=0))
     replies = decode(batch(SOURCES), SEED)
     for source, ids, score in zip(SOURCES, replies.ids.numpy(), replies.score.numpy(), strict=True):
         reply: list[int] = []
@@ -105,14 +106,20 @@ def test_a_wide_beam_finds_the_best_of_all_short_replies(model: Transformer) -> 
             for index in range(size)
         ]
     )
-    decode = make_decoder(model, Decoding(method="beam", beam_size=32, max_tokens=2, no_repeat_ngram=0))
+    decode = make_decoder(
+        model, Decoding(method="beam", beam_size=32, max_tokens=2, repetition_penalty=1, no_repeat_ngram=0)
+    )
     result = decode(batch([SOURCES[0]]), SEED)
     assert written(result.ids.numpy()[0]) == [int(index) for index in best[1]]
 
 
 def test_a_beam_gives_what_it_found_in_the_order_of_its_worth(model: Transformer) -> None:
-    several = make_decoder(model, Decoding(candidates=3, max_tokens=8, no_repeat_ngram=0))(batch(SOURCES), SEED)
-    alone = make_decoder(model, Decoding(candidates=1, max_tokens=8, no_repeat_ngram=0))(batch(SOURCES), SEED)
+    several = make_decoder(model, Decoding(candidates=3, max_tokens=8, repetition_penalty=1, no_repeat_ngram=0))(
+        batch(SOURCES), SEED
+    )
+    alone = make_decoder(model, Decoding(candidates=1, max_tokens=8, repetition_penalty=1, no_repeat_ngram=0))(
+        batch(SOURCES), SEED
+    )
     assert several.ids.numpy().tolist() == alone.ids.numpy().tolist()
     for source, row, scores in zip(SOURCES, several.candidates.numpy(), several.scores.numpy(), strict=True):
         replies = [written(ids) for ids in row]
@@ -131,24 +138,12 @@ def test_no_ngram_is_written_twice(model: Transformer) -> None:
             assert len(pairs) == len(set(pairs))
 
 
-def test_blocking_rules_out_exactly_what_would_repeat() -> None:
-    ids = tf.constant([[5, 6, 7, 5, 6, 0, 0], [5, 6, 7, 8, 9, 0, 0]])
-    logits = block_repeats(tf.zeros((2, 10)), ids, tf.constant(5), 3)
-    assert np.argwhere(logits.numpy() < 0).tolist() == [[0, 7]]
-
-
 def test_sampling_repeats_by_seed_and_differs_without(model: Transformer) -> None:
     decode = make_decoder(model, Decoding(method="sample", temperature=1.5, max_tokens=16))
     first, again = decode(batch(SOURCES), SEED), decode(batch(SOURCES), SEED)
     other = decode(batch(SOURCES), tf.constant([4, 0], tf.int32))
     assert first.ids.numpy().tolist() == again.ids.numpy().tolist()
     assert first.ids.numpy().tolist() != other.ids.numpy().tolist()
-
-
-def test_the_nucleus_is_the_smallest_set_with_its_probability() -> None:
-    logits = tf.math.log([[0.5, 0.3, 0.15, 0.05]])
-    for top_p, kept in ((0.4, 1), (0.5, 1), (0.6, 2), (0.9, 3), (1.0, 4)):
-        assert int(tf.reduce_sum(tf.cast(nucleus(logits, top_p) > -1e8, tf.int32))) == kept
 
 
 def test_options_out_of_range_are_refused_by_name() -> None:
