@@ -16,8 +16,8 @@ def nucleus(logits: tf.Tensor, top_p: float) -> tf.Tensor:
     return tf.where(logits < threshold, NEVER, logits)
 
 
-def without(logits: tf.Tensor, never: tuple[int, ...]) -> tf.Tensor:
-    """``logits`` ``(…, vocabulary)`` with the tokens ``never`` ruled out."""
+def without(logits: tf.Tensor, never: tf.Tensor) -> tf.Tensor:
+    """``logits`` ``(…, vocabulary)`` with the tokens ``never`` ``(number,)`` ruled out."""
     return logits + tf.reduce_sum(tf.one_hot(never, tf.shape(logits)[-1], on_value=NEVER), axis=0)
 
 

@@ -5,7 +5,7 @@ Ids in, ids out; texts are the engine's business. A row that has written ``[END]
 nothing for the others and nothing is added to it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -34,27 +34,32 @@ class Decoded(NamedTuple):
         return self.scores[:, 0]
 
 
-def make_decoder(
-    transformer: Transformer,
-    decoding: Decoding,
-    never: tuple[int, ...] = NEVER_WRITTEN,
-    begins: tuple[int, ...] = (),
-) -> Callable[[tf.Tensor, tf.Tensor], Decoded]:
+def make_decoder(transformer: Transformer, decoding: Decoding, begins: tuple[int, ...] = ()) -> Callable[..., Decoded]:
     """Compile a function of ``source`` ``(batch, source)`` int32 and ``seed`` ``(2,)`` int32, for sampling.
 
-    None of the tokens ``never`` is written, and the first are ``begins``.
+    Its third argument are the tokens that are never written, ``NEVER_WRITTEN`` unless it is given; the first ones that
+    are written are ``begins``.
     """
 
-    def allowed(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        logits = penalize_repeats(logits, ids, decoding.repetition_penalty)
-        logits = block_repeats(without(logits, never), ids, step, decoding.no_repeat_ngram)
-        return beginning(logits, begins, step)
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((2,), tf.int32),
+            tf.TensorSpec((None,), tf.int32),
+        ]
+    )
+    def compiled(source: tf.Tensor, seed: tf.Tensor, never: tf.Tensor) -> Decoded:
+        def allowed(logits: tf.Tensor, ids: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+            logits = penalize_repeats(logits, ids, decoding.repetition_penalty)
+            logits = block_repeats(without(logits, never), ids, step, decoding.no_repeat_ngram)
+            return beginning(logits, begins, step)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((2,), tf.int32)])
-    def decode(source: tf.Tensor, seed: tf.Tensor) -> Decoded:
         if decoding.method == "beam":
             return _beam(transformer, decoding, allowed, source)
         return _one_path(transformer, decoding, allowed, source, seed)
+
+    def decode(source: tf.Tensor, seed: tf.Tensor, never: Sequence[int] = NEVER_WRITTEN) -> Decoded:
+        return compiled(source, seed, tf.constant(never, tf.int32))
 
     return decode
 

@@ -23,6 +23,7 @@ from model.hyperbole import without_hyperbole
 from model.options import Decoding
 from model.rerank import SHORTEST, Candidate, rank, without_said_sentences, worth
 from model.tokenizer import BOT_NAME, END, NEVER_WRITTEN, OWNER_NAME, PAD
+from model.worn import worn_tokens
 
 __all__ = ["Decoding", "Engine", "EngineReply", "Understanding", "load_engine"]
 
@@ -108,28 +109,36 @@ class Engine:
         decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target - 1))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
         heard = self._heard([turns[-1] for turns in conversations])
-        rows = self._decode(sources, decoding, seed, [identity for _, identity in heard])
+        worn = [worn_tokens(self._tokenizer, turns) for turns in conversations]
+        rows = self._decode(sources, decoding, seed, [identity for _, identity in heard], worn)
         return [
             replace(self._ranked(found, source, turns, decoding, identity), crisis=crisis, identity=identity)
             for found, source, turns, (crisis, identity) in zip(rows, sources, conversations, heard, strict=True)
         ]
 
     def _decode(
-        self, sources: list[list[int]], decoding: Decoding, seed: int | None, asked: list[float | None]
+        self,
+        sources: list[list[int]],
+        decoding: Decoding,
+        seed: int | None,
+        asked: list[float | None],
+        worn: list[tuple[int, ...]],
     ) -> list[Found]:
-        """What is found of each source; whoever has not ``asked`` who the bot is is told nobody's name, who has, one.
+        """What is found of each source, without its ``worn`` words.
 
+        Whoever has not ``asked`` who the bot is is told nobody's name, who has, one.
         Where a question comes in words that the decoder has hardly seen, no reply that it finds may hold a name. Then
         it searches once more, for replies that begin with its owner's.
         """
         free = [index for index, sure in enumerate(asked) if sure is None or sure >= ALARM]
-        nameless = [index for index in range(len(sources)) if index not in free]
+        alike: dict[tuple[int, ...], list[int]] = {}  # sources that may not be answered with the same tokens
+        for index, words in enumerate(worn):
+            alike.setdefault(NEVER_WRITTEN + words + (() if index in free else _NAMES), []).append(index)
         rows: list[Found] = [[] for _ in sources]
-        for chosen, never in ((free, NEVER_WRITTEN), (nameless, NEVER_WRITTEN + _NAMES)):
-            if chosen:
-                found = self._decoder.decode([sources[index] for index in chosen], decoding, seed, Bounds(never))
-                for index, row in zip(chosen, found, strict=True):
-                    rows[index] = row
+        for never, chosen in alike.items():
+            found = self._decoder.decode([sources[index] for index in chosen], decoding, seed, Bounds(never))
+            for index, row in zip(chosen, found, strict=True):
+                rows[index] = row
         evaded = [index for index in free if asked[index] is not None and not any(map(_holds_a_name, rows[index]))]
         if evaded:
             chosen_sources = [sources[index] for index in evaded]
@@ -329,7 +338,7 @@ class _CTranslate2:
 
 
 class _TensorFlow:
-    """A graph is compiled for each way of decoding and each choice of words, when it is first asked for."""
+    """A graph is compiled for each way of decoding and each beginning, when it is first asked for."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         from model.decoding import make_scorer
@@ -341,17 +350,18 @@ class _TensorFlow:
         if checkpoint.heads is not None and checkpoint.heads.encoder:
             self._listener = Transformer(checkpoint.config)
             self._listener.set_named_weights({**checkpoint.weights, **checkpoint.heads.encoder})
-        self._compiled: dict[tuple[Decoding, Bounds], Any] = {}
+        self._compiled: dict[tuple[Decoding, tuple[int, ...]], Any] = {}
         self._score = make_scorer(self._transformer)
 
     def decode(self, sources: list[list[int]], decoding: Decoding, seed: int | None, bounds: Bounds) -> list[Found]:
         from model.constraints import NEVER
         from model.decoding import make_decoder
 
-        if (decoding, bounds) not in self._compiled:
-            self._compiled[decoding, bounds] = make_decoder(self._transformer, decoding, *bounds)
+        way = decoding, bounds.begins
+        if way not in self._compiled:
+            self._compiled[way] = make_decoder(self._transformer, *way)
         drawn = random.randrange(_SEEDS) if seed is None else seed % _SEEDS
-        result = self._compiled[decoding, bounds](_padded(sources), np.array([drawn, 0], "int32"))
+        result = self._compiled[way](_padded(sources), np.array([drawn, 0], "int32"), bounds.never)
         return [
             [
                 ([int(index) for index in ids if index not in (PAD, END)], float(score))

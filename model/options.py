@@ -20,7 +20,7 @@ class Decoding:
     temperature: float = 0.8  # sample
     candidates: int = 4  # beam: so many of what it found are ranked anew (see model.rerank); at most beam_size
     genericness: float = 0.0  # beam: λ, how much being likely after anything counts against a reply
-    repetition_penalty: float = 1.3  # what is written already is so much less likely to be written again; 1: as likely
+    repetition_penalty: float = 1.5  # what is written already is so much less likely to be written again; 1: as likely
     no_repeat_ngram: int = 2  # no sequence of so many tokens is written twice; 0 allows it
 
     def __post_init__(self) -> None:
