@@ -132,10 +132,10 @@ def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(
     idioms = [str(message["text"]) for message in messages(name) if message["form"] == "idiom"]
     alone = sum(map(speaks_of_crisis, crisis)) / len(crisis)
     together = sum(hears(crisis)) / len(crisis)
-    assert together >= alone + 0.4
-    assert together >= 0.92
-    assert sum(hears(contrast)) <= 0.13 * len(contrast)
-    assert sum(hears(idioms)) <= 0.15 * len(idioms)
+    assert together >= alone + 0.25
+    assert together >= 0.94
+    assert sum(hears(contrast)) <= 0.09 * len(contrast)
+    assert sum(hears(idioms)) <= 0.07 * len(idioms)
 
 
 def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:
