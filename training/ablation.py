@@ -105,15 +105,17 @@ def table(results: list[dict[str, Any]]) -> str:
         [
             row["name"],
             f"{row['parameters'] / 1e6:.1f} M",
-            *(
-                f"{part['bits_per_character']:.2f}, {part['hits_at_1']:.2f}"
-                if (part := row["by_source"].get(source))
-                else ""
-                for source in sources
-            ),
+            *(_cell(row["by_source"].get(source)) for source in sources),
             f"{row['context_gain']:+.1%}" if "context_gain" in row else "",
             f"{row['minutes']:.0f}",
         ]
         for row in results
     ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
+
+
+def _cell(part: dict[str, Any] | None) -> str:
+    if part is None:
+        return ""
+    relevance = "-" if part["hits_at_1"] is None else f"{part['hits_at_1']:.2f}"
+    return f"{part['bits_per_character']:.2f}, {relevance}"
