@@ -109,8 +109,13 @@ class Engine:
         decoding = replace(decoding, max_tokens=min(decoding.max_tokens, self._config.max_target - 1))
         sources = [source_ids(self._tokenizer, turns, self._config.max_source) for turns in conversations]
         heard = self._heard([turns[-1] for turns in conversations])
-        worn = [worn_tokens(self._tokenizer, turns) for turns in conversations]
-        rows = self._decode(sources, decoding, seed, [identity for _, identity in heard], worn)
+        asked = [identity for _, identity in heard]
+        # Who asks again who the bot is is told again.
+        worn = [
+            () if sure is not None and sure >= ALARM else worn_tokens(self._tokenizer, turns)
+            for sure, turns in zip(asked, conversations, strict=True)
+        ]
+        rows = self._decode(sources, decoding, seed, asked, worn)
         return [
             replace(self._ranked(found, source, turns, decoding, identity), crisis=crisis, identity=identity)
             for found, source, turns, (crisis, identity) in zip(rows, sources, conversations, heard, strict=True)

@@ -21,8 +21,7 @@ def worn_tokens(tokenizer: Tokenizer, turns: Sequence[str]) -> tuple[int, ...]:
     worn = [stem for stem, times in said.items() if times > 1 and stem not in turns[-1]]
     if not worn:
         return ()
-    # The rest of a word may follow on its first syllable as a token of its own; that one is needed by other words of
-    # the message, perhaps.
+    # A word may also be spelled by its first syllable and the rest; a syllable that the message has may be needed.
     beginnings = (*(f" {stem}" for stem in worn),)
     single = {f" {stem[0]}" for stem in worn if stem[0] not in turns[-1]}
     return tuple(

@@ -153,7 +153,10 @@ def train(
             begin_from=begin_from,
         )
         if load_checkpoint(out / "checkpoint").heads is not None:
-            print("teaching the heads to hear emotions, crises and who asks for a name: a few minutes", file=sys.stderr)
+            print(
+                "teaching the heads to hear emotions, crises and who asks for a name: a quarter of an hour",
+                file=sys.stderr,
+            )
             train_listener_in(out / "checkpoint", mixture, options.seed, {})
     best = next(row for row in card["epochs"] if row["epoch"] == card["kept_epoch"])
     print(json.dumps({"checkpoint": str(out / "checkpoint"), **best}, ensure_ascii=False, indent=2))
