@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 from redis.asyncio import Redis
 
@@ -129,6 +130,7 @@ async def test_on_a_terminal_there_is_a_prompt_and_a_clean_way_out(
             await shown(terminal, "\x1b[1m나\x1b[0m: ")
             os.write(terminal, "안녕\n".encode())
             assert "\x1b[1;36m말벗\x1b[0m: 안녕\r\n" in await shown(terminal, "안녕\r\n\x1b[1m나\x1b[0m: ")
+            await until_it_waits(process.pid)
             os.write(terminal, leave)
             await shown(terminal, None)
         assert await process.wait() == 0
@@ -136,6 +138,14 @@ async def test_on_a_terminal_there_is_a_prompt_and_a_clean_way_out(
         with contextlib.suppress(ProcessLookupError):
             process.kill()  # else a read that waits for it would keep the tests from ending
         os.close(terminal)
+
+
+async def until_it_waits(pid: int) -> None:
+    """Returns once the process sleeps: Python loses a Ctrl-C that comes after `input` has shown its prompt and before
+    it waits for a key, which nobody's fingers are fast enough for.
+    """
+    while psutil.Process(pid).status() != psutil.STATUS_SLEEPING:  # noqa: ASYNC110 - it happens in another process
+        await asyncio.sleep(0.01)
 
 
 async def shown(terminal: int, end: str | None) -> str:
