@@ -91,6 +91,12 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def encoder_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Those of the encoder and of the embeddings that it reads."""
+    read = ("encoder/", "embedding/", "source/")
+    return {name: shape for name, shape in weight_shapes(config).items() if name.startswith(read)}
+
+
 def parameters(config: ModelConfig) -> int:
     """How many numbers a Transformer of ``config`` learns."""
     return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
@@ -176,10 +182,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     _check_match(folder / _WEIGHTS, raw, "tokenizer", texts[_TOKENIZER])
     heads, raw_heads = None, b""
     if (folder / _HEADS).exists():
-        encoder = {name: shape for name, shape in weight_shapes(config).items() if name.startswith("encoder/")}
-        shapes = head_shapes(config.d_model)
+        encoder, shapes = encoder_shapes(config), head_shapes(config.d_model)
         identity = {name for name in shapes if name.startswith("identity/")}
-        arrays, raw_heads = _read_weights(folder / _HEADS, {**shapes, **encoder}, (identity, set(encoder)))
+        layers = {name for name in encoder if name.startswith("encoder/")}
+        optional = identity, layers, set(encoder) - layers
+        arrays, raw_heads = _read_weights(folder / _HEADS, {**shapes, **encoder}, optional)
         _check_match(folder / _HEADS, raw_heads, "weights", raw)
         heads = Heads.from_arrays(arrays)
     digest = _digest(texts[_CONFIG] + texts[_TOKENIZER] + raw + raw_heads)

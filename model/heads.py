@@ -52,8 +52,8 @@ class YesNo:
 class Heads:
     """``emotion`` has a logit for each of ``model.emotions.CODES``; ``identity`` is None where nobody has taught it.
 
-    ``encoder`` has the weights of the encoder that they read, named as in the checkpoint; of the reply's, where it is
-    empty.
+    ``encoder`` has the weights of the encoder that they read and of its embeddings, named as in the checkpoint; what is
+    missing there is the reply's.
     """
 
     emotion: Linear
@@ -75,7 +75,7 @@ class Heads:
             linear("emotion"),
             yes_no("crisis"),
             yes_no("identity") if "identity/kernel" in arrays else None,
-            {name: array for name, array in arrays.items() if name.startswith("encoder/")},
+            {name: array for name, array in arrays.items() if name not in head_shapes(0)},
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:

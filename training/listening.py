@@ -1,9 +1,9 @@
 """The encoder that the heads read: a copy of the reply's, trained on to hear what a message says of its writer.
 
 While the Transformer is trained, two heads shape its encoder, and the reply shapes it far more. When that has ended, a
-copy of it goes on alone, with the embeddings as they are: sixty emotions, crisis, and whether somebody asks who the bot
-is; for the latter two the message's letters count as well (``model.letters``), since letters and words err differently.
-The replies stay as they were. It takes minutes, so it can be done again whenever there are more messages to learn from.
+copy of it and of its embeddings goes on alone: sixty emotions, crisis, and whether somebody asks who the bot is; for the
+latter two the message's letters count as well (``model.letters``), since letters and words err differently. The replies
+stay as they were. It takes minutes, so it can be done again whenever there are more messages to learn from.
 """
 
 import random
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from model.checkpoint import Checkpoint, encoder_shapes, load_checkpoint, save_checkpoint
 from model.dialogue import source_ids
 from model.emotions import CODES
 from model.heads import ALARM, Heads, Linear, YesNo
@@ -40,6 +40,7 @@ QUESTIONS = ("crisis", "identity")
 MISTAKEN = {"crisis": 0.015, "identity": 0.01}
 
 _EPOCHS = 6
+_DROPOUT = 0.1
 _BATCH = 64
 _RATE = 1e-3
 _WARMUP = 100  # steps
@@ -59,6 +60,7 @@ class Listener(keras.Model):
         self.transformer = Transformer(replace(checkpoint.config, dropout=dropout))
         self.transformer.set_named_weights(checkpoint.weights)
         self.transformer.trainable = False
+        self.transformer.source_embedding.trainable = True
         self.transformer.encoder.trainable = True
         width = checkpoint.config.d_model
         # In float32 whatever the encoder computes in. They begin at zero, as a logistic regression may.
@@ -100,7 +102,8 @@ class Listener(keras.Model):
             for index in range(len(QUESTIONS))
         )
         weights = self.transformer.named_weights()
-        return Heads(emotion, *yes_no, encoder={name: weights[name] for name in weights if name.startswith("encoder/")})
+        encoder = {name: weights[name] for name in encoder_shapes(self.transformer.config)}
+        return Heads(emotion, *yes_no, encoder=encoder)
 
 
 def train_listener_in(folder: Path, mixture: Mixture, seed: int, card: dict[str, Any]) -> None:
@@ -127,7 +130,7 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
     if not taught["crisis"]:
         return checkpoint.heads
     keras.utils.set_random_seed(seed)
-    listener = Listener(checkpoint, checkpoint.config.dropout)
+    listener = Listener(checkpoint, _DROPOUT)
     steps = _EPOCHS * -(-len(examples) // _BATCH)
     rate = WarmupCosine(_RATE, min(_WARMUP, steps // 10), steps)
     # As in ``training.trainer``: the average of the weights is kept, over a fifth of the run at most.
