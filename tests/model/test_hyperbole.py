@@ -21,6 +21,9 @@ CRISIS = Path(__file__).parents[1] / "bot" / "crisis"
         ("죽었다 깨어나도 오이는 못 먹어", "오이는 못 먹어"),
         ("이 집 국물 죽여준다", "이 집 국물"),
         ("쪽팔려서 사라지고 싶다 ㅋㅋ", "쪽팔려서 ㅋㅋ"),
+        ("짝꿍이랑 눈 마주쳤어 설레 죽겠네", "짝꿍이랑 눈 마주쳤어 설레"),
+        ("누나한테 걸리면 죽었어", "누나한테"),
+        ("앓느니 죽지 내가 하고 말지", "내가 하고 말지"),
     ],
 )
 def test_what_is_only_said_so_is_taken_out(message: str, read: str) -> None:
@@ -42,6 +45,8 @@ def test_what_is_only_said_so_is_taken_out(message: str, read: str) -> None:
         "창피해서 죽고 싶어",
         "자기 죽으면 어떡할 거냐고 물어봐",
         "누가 나 좀 죽여줬으면",
+        "나 집에 가면 죽어",
+        "이렇게 사느니 죽지",
         "죽겠다",
     ],
 )
