@@ -150,6 +150,13 @@ def save_checkpoint(
         raise
 
 
+def write_card(folder: Path, card: Mapping[str, Any]) -> None:
+    """Put another card into the checkpoint in ``folder``; it is no part of what the checkpoint's hash says."""
+    fresh = folder / f".{_CARD}"
+    _write(fresh, _pretty(dict(card)))
+    fresh.replace(folder / _CARD)
+
+
 def load_checkpoint(folder: Path) -> Checkpoint:
     """Read and check a checkpoint; ``CheckpointError`` says in one line what is wrong with it."""
     try:

@@ -1,9 +1,9 @@
 """The encoder that the heads read: a copy of the reply's, trained on to hear what a message says of its writer.
 
 While the Transformer is trained, two heads shape its encoder, and the reply shapes it far more. When that has ended, a
-copy of it and of its embeddings goes on alone: sixty emotions, crisis, and whether somebody asks who the bot is; for the
-latter two the message's letters count as well (``model.letters``), since letters and words err differently. The replies
-stay as they were. It takes minutes, so it can be done again whenever there are more messages to learn from.
+copy of it and of its embeddings goes on alone: sixty emotions, crisis, and whether somebody asks who the bot is; for
+the latter two the message's letters count as well (``model.letters``), since letters and words err differently. The
+replies stay as they were. It takes minutes, so it can be done again whenever there are more messages to learn from.
 """
 
 import random
@@ -46,6 +46,8 @@ _RATE = 1e-3
 _WARMUP = 100  # steps
 _AVERAGE = 0.999  # of the weights: the share that a step keeps of it
 _ORDINARY = 12_000  # turns an epoch from which only can be learned what is none
+_AMONG = 0.3  # share of the messages that are read with ordinary ones before or after them, as if written in a row
+_SHORT = 40  # characters of an ordinary one, at most
 _EMOTION = 0.3  # weight of the emotion's loss
 _POSITIVE = 4.0  # weight of a yes
 
@@ -111,6 +113,7 @@ def train_listener_in(folder: Path, mixture: Mixture, seed: int, card: dict[str,
     kept = load_checkpoint(folder)
     heads = train_listener(kept, mixture, seed)
     card = {**kept.card, **card}
+    card.pop("report", None)  # which is of other heads
     save_checkpoint(folder, kept.config, kept.tokenizer, kept.weights, card, half=True, heads=heads)
 
 
@@ -142,7 +145,7 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
         rng = random.Random(f"{seed}/{number}/listening")
         reader = CuttingTokenizer.of(checkpoint.tokenizer, mixture.recipe.subword_cuts, rng)
         messages = examples if number == 1 else epoch_of_messages(mixture, seed, number)
-        for batch in _batches(messages, rng):
+        for batch in _batches(among_others(messages, rng), rng):
             listener.train_on_batch(_inputs(batch, reader, checkpoint.config.max_source))
     optimizer.finalize_variable_values(listener.trainable_variables)
     heads = listener.learned()
@@ -172,6 +175,23 @@ def epoch_of_messages(mixture: Mixture, seed: int, number: int) -> list[Labelled
         labelled = _labelled(message)
         found[labelled.text] = labelled
     return list(found.values())
+
+
+def among_others(messages: Sequence[Labelled], rng: random.Random) -> list[Labelled]:
+    """Some of ``messages`` with ordinary ones before or after them, which change no yes and no no.
+
+    Without them the mean over all that is written loses what is grave in one sentence of three.
+    """
+    ordinary = [each.text for each in messages if each.crisis == each.identity == 0 and len(each.text) <= _SHORT]
+    if not ordinary:
+        return list(messages)
+
+    def surrounded(message: Labelled) -> Labelled:
+        before, after = rng.choice(((1, 0), (0, 1), (1, 1)))
+        texts = [*rng.choices(ordinary, k=before), message.text, *rng.choices(ordinary, k=after)]
+        return replace(message, text=" ".join(texts), emotion=UNKNOWN)
+
+    return [surrounded(message) if rng.random() < _AMONG else message for message in messages]
 
 
 def _labelled(message: Message) -> Labelled:

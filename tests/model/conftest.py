@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import encoder_shapes, load_checkpoint, save_checkpoint
 from model.config import ModelConfig, preset
 from model.heads import Heads, head_shapes
 from model.tokenizer import Tokenizer
@@ -44,11 +44,14 @@ def checkpoint_folder(tiny: ModelConfig, tokenizer: Tokenizer, tmp_path_factory:
 
 @pytest.fixture(scope="session")
 def understanding_folder(checkpoint_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with heads, which have learned nothing either."""
+    """The same with heads, which have learned nothing either, and an encoder of their own."""
     kept = load_checkpoint(checkpoint_folder)
     numbers = np.random.default_rng(7)
     shapes = head_shapes(kept.config.d_model)
-    heads = Heads.from_arrays({name: numbers.normal(size=shape) for name, shape in shapes.items()})
+    arrays = {name: numbers.normal(size=shape) for name, shape in shapes.items()}
+    for name in encoder_shapes(kept.config):
+        arrays[name] = kept.weights[name] + numbers.normal(size=kept.weights[name].shape, scale=0.05)
+    heads = Heads.from_arrays(arrays)
     folder = tmp_path_factory.mktemp("checkpoint") / "understanding"
     save_checkpoint(folder, kept.config, kept.tokenizer, kept.weights, kept.card, heads=heads)
     return folder

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from model.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from model.checkpoint import CheckpointError, encoder_shapes, load_checkpoint, save_checkpoint, write_card
 from model.heads import Heads, head_shapes
 from model.tokenizer import Tokenizer
 
@@ -52,6 +52,13 @@ def test_a_card_does_not_change_the_hash_but_a_weight_does(copy: Path) -> None:
     assert load_checkpoint(copy).hash != kept.hash
 
 
+def test_a_card_may_be_exchanged_alone(copy: Path) -> None:
+    kept, files = load_checkpoint(copy), {path.name for path in copy.iterdir()}
+    write_card(copy, {**kept.card, "report": {"split": "test"}})
+    assert load_checkpoint(copy).card == {**kept.card, "report": {"split": "test"}}
+    assert {path.name for path in copy.iterdir()} == files
+
+
 def heads(d_model: int) -> Heads:
     numbers = np.random.default_rng(0)
     return Heads.from_arrays({name: numbers.normal(size=shape) for name, shape in head_shapes(d_model).items()})
@@ -80,6 +87,16 @@ def test_heads_of_an_earlier_release_do_not_know_who_asks(copy: Path) -> None:
     save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card, heads=ours)
     again = load_checkpoint(copy).heads
     assert again is not None and again.identity is None
+
+
+@pytest.mark.parametrize("read", ["", "encoder/", ("encoder/", "embedding/")])
+def test_heads_may_have_layers_of_their_own_and_embeddings(copy: Path, read: str | tuple[str, ...]) -> None:
+    kept = load_checkpoint(copy)
+    own = {name: kept.weights[name] for name in encoder_shapes(kept.config) if read and name.startswith(read)}
+    ours = replace(heads(kept.config.d_model), encoder=own)
+    save_checkpoint(copy, kept.config, kept.tokenizer, kept.weights, kept.card, heads=ours)
+    again = load_checkpoint(copy).heads
+    assert again is not None and again.encoder.keys() == own.keys()
 
 
 def test_heads_of_another_checkpoint_are_refused(copy: Path) -> None:

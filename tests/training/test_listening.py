@@ -1,5 +1,6 @@
 """An encoder of their own for the heads, on a model of the smallest size."""
 
+import random
 from dataclasses import replace
 
 import keras
@@ -13,7 +14,8 @@ from model.transformer import Transformer
 from tests.training.conftest import tiny
 from training.corpus import Conversation
 from training.corpus.messages import Message
-from training.listening import MISTAKEN, ordinary_turns, train_listener
+from training.labels import UNKNOWN, Labelled
+from training.listening import MISTAKEN, among_others, ordinary_turns, train_listener
 from training.mixture import Mixture
 from training.understanding import newest_turn_means
 
@@ -100,6 +102,20 @@ def test_its_encoder_is_another_one_and_complete(checkpoint: Checkpoint, fitted:
 def test_the_same_seed_fits_the_same(checkpoint: Checkpoint, fitted: Heads, mixture: Mixture) -> None:
     again = train_listener(checkpoint, mixture, seed=1)
     np.testing.assert_allclose(again.crisis.letters, fitted.crisis.letters, atol=1e-5)
+
+
+def test_some_messages_come_among_ordinary_ones_and_say_what_they_said() -> None:
+    grave = [Labelled(text, emotion=3, crisis=1, identity=0) for text in GRAVE]
+    light = [Labelled(text, emotion=UNKNOWN, crisis=0, identity=0) for text in LIGHT]
+    before = (grave + light) * 20
+    after = among_others(before, random.Random(0))
+    changed = [(one, other) for one, other in zip(before, after, strict=True) if one != other]
+    assert 0.2 < len(changed) / len(before) < 0.4
+    for one, other in changed:
+        around = other.text.replace(one.text, "", 1).split("  ")
+        assert one.text in other.text and all(any(text in part for text in LIGHT) for part in around)
+        assert (other.crisis, other.identity, other.emotion) == (one.crisis, one.identity, UNKNOWN)
+    assert among_others(grave, random.Random(0)) == grave, "nobody is ordinary there"
 
 
 def test_a_question_without_examples_is_not_answered(checkpoint: Checkpoint, mixture: Mixture) -> None:

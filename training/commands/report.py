@@ -16,9 +16,10 @@ def report(
     baseline: Annotated[list[Path] | None, typer.Option(help="More checkpoints to set beside it.")] = None,
     public: Annotated[Path | None, typer.Option(help="Folder with the public sets.")] = None,
     name: Annotated[str, typer.Option("--split", help="validation or test.")] = "test",
+    card: Annotated[bool, typer.Option("--card", help="Put the figures on the checkpoint's card, too.")] = False,
 ) -> None:
     """Measure a checkpoint on held-out data, beside retrieval and other checkpoints: one HTML page, one JSON file."""
-    from model.checkpoint import PRETRAINED, load_checkpoint
+    from model.checkpoint import PRETRAINED, load_checkpoint, write_card
     from model.engine import engine_kind, load_engine
     from training.corpus.gathering import gather
     from training.corpus.messages import read_messages
@@ -40,4 +41,8 @@ def report(
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.json").write_text(json.dumps(made, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         (out / "report.html").write_text(report_page(made), encoding="utf-8")
+        if card:
+            label, (kept, _) = next(iter(subjects.items()))
+            figures = {"split": name, "prompts": made["prompts"], **made["subjects"][label]}
+            write_card(checkpoint or PRETRAINED, {**kept.card, "report": figures})
     print(out / "report.html")
