@@ -37,7 +37,7 @@ from training.understanding import newest_turn_means
 QUESTIONS = ("crisis", "identity")
 # The share of ordinary messages that may be taken for a yes. Each that gets the help line is a nuisance, a missed one a
 # danger; of those who ask for no name few are told one, and few who ask are not.
-MISTAKEN = {"crisis": 0.02, "identity": 0.01}
+MISTAKEN = {"crisis": 0.02, "identity": 0.008}
 
 _EPOCHS = 8
 _DROPOUT = 0.2
