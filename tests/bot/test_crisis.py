@@ -133,9 +133,16 @@ def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(
     alone = sum(map(speaks_of_crisis, crisis)) / len(crisis)
     together = sum(hears(crisis)) / len(crisis)
     assert together >= alone + 0.25
-    assert together >= 0.94
-    assert sum(hears(contrast)) <= 0.09 * len(contrast)
-    assert sum(hears(idioms)) <= 0.07 * len(idioms)
+    assert together >= 0.96
+    assert sum(hears(contrast)) <= 0.10 * len(contrast)
+    assert sum(hears(idioms)) <= 0.10 * len(idioms)
+
+
+def test_a_grave_sentence_is_heard_among_others(hears: Callable[[list[str]], list[bool]]) -> None:
+    grave = [str(message["text"]) for message in messages("independent-c") if message["crisis"]]
+    among = [f"오늘은 시장에서 두부를 사고 집에 왔어 {text} 저녁엔 동생이랑 전화했어" for text in grave]
+    assert not any(hears(["오늘은 시장에서 두부를 사고 집에 왔어 저녁엔 동생이랑 전화했어"]))
+    assert sum(hears(among)) >= 0.7 * sum(hears(grave))
 
 
 def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:
