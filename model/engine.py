@@ -32,7 +32,8 @@ EngineKind = Literal["ctranslate2", "tensorflow"]
 _SEEDS = 2**31 - 1
 _TOGETHER = 16  # messages that the encoder reads at once
 _MOST_LINES = 32  # of a turn that are read each for itself
-_WINDOW, _OVERLAP = 80, 40  # characters of a line that are read each for themselves: no head reads more than 150
+# Characters of a line that are read each for themselves: the mean over more loses a few words.
+_WINDOW, _OVERLAP = 50, 30
 _NAMES = (OWNER_NAME, BOT_NAME)
 
 

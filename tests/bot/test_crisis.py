@@ -16,7 +16,7 @@ import pytest
 
 from bot.crisis import speaks_of_crisis, stays_in_danger
 from model.checkpoint import PRETRAINED
-from model.engine import load_engine
+from model.engine import Decoding, load_engine
 from model.heads import ALARM
 from training.corpus import read_own
 from training.corpus.own import Family, fill
@@ -114,10 +114,14 @@ def test_a_long_text_costs_little() -> None:
 @pytest.fixture(scope="module")
 def hears() -> Callable[[list[str]], list[bool]]:
     """Lexicon and encoder together, as a worker asks them."""
-    engine = load_engine(PRETRAINED, threads=2)
+    engine, first_token = load_engine(PRETRAINED, threads=2), Decoding(method="greedy", max_tokens=1)
 
     def listen(texts: list[str]) -> list[bool]:
-        said = [each for start in range(0, len(texts), 64) for each in engine.understand(texts[start : start + 64])]
+        said = [
+            reply
+            for start in range(0, len(texts), 64)
+            for reply in engine.reply([[text] for text in texts[start : start + 64]], first_token)
+        ]
         return [speaks_of_crisis(text) or each.crisis >= ALARM for text, each in zip(texts, said, strict=True)]
 
     return listen
@@ -142,7 +146,7 @@ def test_a_grave_sentence_is_heard_among_others(hears: Callable[[list[str]], lis
     grave = [str(message["text"]) for message in messages("independent-c") if message["crisis"]]
     among = [f"오늘은 시장에서 두부를 사고 집에 왔어 {text} 저녁엔 동생이랑 전화했어" for text in grave]
     assert not any(hears(["오늘은 시장에서 두부를 사고 집에 왔어 저녁엔 동생이랑 전화했어"]))
-    assert sum(hears(among)) >= 0.7 * sum(hears(grave))
+    assert sum(hears(among)) >= 0.8 * sum(hears(grave))
 
 
 def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:
