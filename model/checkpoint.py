@@ -21,6 +21,8 @@ from safetensors.numpy import load as load_safetensors, save as save_safetensors
 
 from model.config import ConfigError, ModelConfig
 from model.heads import Heads, head_shapes
+from model.letters import letter_shapes
+from model.phrases import phrase_shapes
 from model.tokenizer import Tokenizer, TokenizerError
 
 PRETRAINED = Path(__file__).with_name("pretrained")
@@ -115,7 +117,7 @@ def save_checkpoint(
     """Write a whole checkpoint beside ``folder``, then put it in its place: a reader never sees a half of one.
 
     With ``half`` the weights are stored in float16: half the size, and less than a rounding of what they were. The
-    heads are small, and always float32, all but an encoder of their own.
+    linear heads are small, and always float32.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -130,8 +132,9 @@ def save_checkpoint(
         _write(fresh / _TOKENIZER, written)
         _write(fresh / _WEIGHTS, raw)
         if heads is not None:
+            small = head_shapes(config.d_model)
             arrays = {
-                name: np.ascontiguousarray(value, dtype="float16" if half and name in heads.encoder else "float32")
+                name: np.ascontiguousarray(value, dtype="float16" if half and name not in small else "float32")
                 for name, value in heads.to_arrays().items()
             }
             _write(fresh / _HEADS, save_safetensors(arrays, {"weights": _digest(raw)}))
@@ -190,10 +193,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     heads, raw_heads = None, b""
     if (folder / _HEADS).exists():
         encoder, shapes = encoder_shapes(config), head_shapes(config.d_model)
+        letters, phrases = letter_shapes(), phrase_shapes(config.vocabulary_size, config.d_model)
         identity = {name for name in shapes if name.startswith("identity/")}
         layers = {name for name in encoder if name.startswith("encoder/")}
-        optional = identity, layers, set(encoder) - layers
-        arrays, raw_heads = _read_weights(folder / _HEADS, {**shapes, **encoder}, optional)
+        optional = identity, layers, set(encoder) - layers, set(letters), set(phrases)
+        arrays, raw_heads = _read_weights(folder / _HEADS, {**shapes, **encoder, **letters, **phrases}, optional)
         _check_match(folder / _HEADS, raw_heads, "weights", raw)
         heads = Heads.from_arrays(arrays)
     digest = _digest(texts[_CONFIG] + texts[_TOKENIZER] + raw + raw_heads)

@@ -178,7 +178,7 @@ class Engine:
             chosen = order[start : start + _TOGETHER]
             sources = _padded([rows[index] for index in chosen])
             pooled[chosen] = newest_turn_mean(self._decoder.encode(sources), sources)
-        return understandings(self._heads, pooled, messages)
+        return understandings(self._heads, pooled, rows, messages)
 
     def _heard(self, messages: Sequence[str]) -> list[tuple[float, float | None]]:
         """Of each message, or of the line that is surest of it: ``Understanding.crisis`` and ``.identity``."""

@@ -1,9 +1,9 @@
 """What the encoder makes of a message: its emotion, whether it speaks of suicide or self-harm, and whether it asks who
 the bot is.
 
-Linear heads on the mean of the encoder's output over the newest turn; those that say yes or no look at the message's
-letters as well. The encoder that they read may be one of their own (``training.listening``). NumPy alone: every engine
-shares them.
+Linear heads on the mean of the encoder's output over the newest turn. What is answered with yes or no is also asked of
+``model.letters`` and ``model.phrases``, where these were taught: three who err differently, whose logits are averaged.
+The encoder may be one of the heads' own (``training.listening``). NumPy alone: every engine shares them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,11 @@ from typing import Self
 import numpy as np
 
 from model.emotions import CODES, GROUPS
-from model.letters import PLACES, letter_rows
+from model.letters import letter_logits
+from model.phrases import phrase_logits
 from model.tokenizer import BOT, END, PAD
 
+QUESTIONS = ("crisis", "identity")
 ALARM = 0.5  # how sure the head has to be to be believed
 
 
@@ -32,60 +34,62 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class YesNo:
-    """A single logit: a linear one of the mean, and what each of ``model.letters`` adds to it, ``(PLACES,)``."""
-
-    linear: Linear
-    letters: np.ndarray
-
-    def probabilities(self, pooled: np.ndarray, messages: Sequence[str]) -> np.ndarray:
-        """Means ``(batch, d_model)`` and their messages -> how surely the answer is yes, ``(batch,)``."""
-        logits = self.linear(pooled)[:, 0]
-        for index, message in enumerate(messages):
-            rows = letter_rows(message)
-            logits[index] += self.letters[rows].sum() / np.sqrt(len(rows))
-        # 1 / (1 + e^-x), written so that no exponential overflows.
-        return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)))
-
-
-@dataclass(frozen=True)
 class Heads:
     """``emotion`` has a logit for each of ``model.emotions.CODES``; ``identity`` is None where nobody has taught it.
 
     ``encoder`` has the weights of the encoder that they read and of its embeddings, named as in the checkpoint; what is
-    missing there is the reply's.
+    missing there is the reply's. ``letters`` and ``phrases`` have the arrays of those modules, or none.
     """
 
     emotion: Linear
-    crisis: YesNo
-    identity: YesNo | None = None
+    crisis: Linear
+    identity: Linear | None = None
     encoder: Mapping[str, np.ndarray] = field(default_factory=dict)
+    letters: Mapping[str, np.ndarray] = field(default_factory=dict)
+    phrases: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """The heads whose ``arrays`` have the names of ``head_shapes``."""
-
-        def linear(name: str) -> Linear:
-            return Linear(arrays[f"{name}/kernel"], arrays[f"{name}/bias"])
-
-        def yes_no(name: str) -> YesNo:
-            return YesNo(linear(name), arrays[f"{name}/letters"])
-
-        return cls(
-            linear("emotion"),
-            yes_no("crisis"),
-            yes_no("identity") if "identity/kernel" in arrays else None,
-            {name: array for name, array in arrays.items() if name not in head_shapes(0)},
+        """The heads whose ``arrays`` have the names of ``head_shapes``, and what else there is."""
+        emotion, crisis, identity = (
+            Linear(arrays[f"{name}/kernel"], arrays[f"{name}/bias"]) if f"{name}/kernel" in arrays else None
+            for name in ("emotion", *QUESTIONS)
         )
+        if emotion is None or crisis is None:
+            raise KeyError("there are no heads without those of emotion and crisis")
+        letters, phrases = (
+            {name: array for name, array in arrays.items() if name.startswith(part)}
+            for part in ("letters/", "phrases/")
+        )
+        known = {*head_shapes(0), *letters, *phrases}
+        encoder = {name: array for name, array in arrays.items() if name not in known}
+        return cls(emotion, crisis, identity, encoder, letters, phrases)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Every array by its name in a checkpoint."""
-        arrays = {"emotion/kernel": self.emotion.kernel, "emotion/bias": self.emotion.bias, **self.encoder}
-        for name, head in (("crisis", self.crisis), ("identity", self.identity)):
+        arrays = {**self.encoder, **self.letters, **self.phrases}
+        for name in ("emotion", *QUESTIONS):
+            head: Linear | None = getattr(self, name)
             if head is not None:
-                arrays[f"{name}/kernel"], arrays[f"{name}/bias"] = head.linear.kernel, head.linear.bias
-                arrays[f"{name}/letters"] = head.letters
+                arrays[f"{name}/kernel"], arrays[f"{name}/bias"] = head.kernel, head.bias
         return arrays
+
+    @property
+    def readers(self) -> int:
+        """How many are asked each of ``QUESTIONS``."""
+        return 1 + bool(self.letters) + bool(self.phrases)
+
+    def answers(self, pooled: np.ndarray, sources: Sequence[Sequence[int]], messages: Sequence[str]) -> np.ndarray:
+        """Means ``(batch, d_model)``, the ids they are of and their messages -> how surely each of ``QUESTIONS`` is
+        answered with yes, ``(batch, 2)``; what nobody was taught is of no meaning."""
+        unasked = np.zeros((len(pooled), 1))
+        heard = [np.concatenate([self.crisis(pooled), self.identity(pooled) if self.identity else unasked], axis=1)]
+        if self.letters:
+            heard.append(np.stack([letter_logits(self.letters, message) for message in messages]))
+        if self.phrases:
+            heard.append(np.stack([phrase_logits(self.phrases, ids) for ids in sources]))
+        # 1 / (1 + e^-x), written so that no exponential overflows.
+        return np.asarray(0.5 * (1 + np.tanh(0.5 * np.mean(heard, axis=0))))
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,9 @@ class Understanding:
 def head_shapes(d_model: int) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array of the heads themselves; those of ``identity`` may be missing."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, outputs in (("emotion", len(CODES)), ("crisis", 1), ("identity", 1)):
+    for name, outputs in (("emotion", len(CODES)), *((question, 1) for question in QUESTIONS)):
         shapes[f"{name}/kernel"], shapes[f"{name}/bias"] = (d_model, outputs), (outputs,)
-    return {**shapes, "crisis/letters": (PLACES,), "identity/letters": (PLACES,)}
+    return shapes
 
 
 def newest_turn(source: np.ndarray) -> np.ndarray:
@@ -139,19 +143,20 @@ def group_probabilities(emotions: np.ndarray) -> np.ndarray:
     return np.asarray(emotions.reshape(-1, len(GROUPS), len(CODES) // len(GROUPS)).sum(axis=2))
 
 
-def understandings(heads: Heads, pooled: np.ndarray, messages: Sequence[str]) -> list[Understanding]:
-    """What the heads say of each message, whose mean is a row of ``pooled`` ``(batch, d_model)``."""
+def understandings(
+    heads: Heads, pooled: np.ndarray, sources: Sequence[Sequence[int]], messages: Sequence[str]
+) -> list[Understanding]:
+    """What the heads say of each message, whose ids are in ``sources``, its mean in ``pooled`` ``(batch, d_model)``."""
     emotions = emotion_probabilities(heads, pooled)
     groups = group_probabilities(emotions)
-    crisis = heads.crisis.probabilities(pooled, messages)
-    identity = None if heads.identity is None else heads.identity.probabilities(pooled, messages)
+    answers = heads.answers(pooled, sources, messages)
     return [
         Understanding(
             CODES[int(emotions[row].argmax())],
             float(emotions[row].max()),
             dict(zip(GROUPS, map(float, groups[row]), strict=True)),
-            float(crisis[row]),
-            None if identity is None else float(identity[row]),
+            float(answers[row, 0]),
+            None if heads.identity is None else float(answers[row, 1]),
         )
         for row in range(len(messages))
     ]

@@ -1,8 +1,9 @@
 """Conversations -> the three arrays of the original: encoder input, decoder input, label; in length buckets."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from model.tokenizer import PAD, START, Tokenizer
 from training.corpus import Conversation
 from training.corpus.messages import Message
 from training.labels import UNKNOWN, crisis_label, emotion_label
+
+T = TypeVar("T")
 
 # Lengths are padded up to a multiple of this, so that few shapes occur.
 _STEP = 4
@@ -78,6 +81,16 @@ def padded(rows: Sequence[Sequence[int]], length: int | None = None) -> np.ndarr
     for index, row in enumerate(rows):
         array[index, : len(row)] = row
     return array
+
+
+def alike_in_length(rows: Sequence[T], size: int, length: Callable[[T], int], rng: random.Random) -> list[list[T]]:
+    """``rows`` in batches of ``size``, those of like lengths together, the batches in random order."""
+    order = list(rows)
+    rng.shuffle(order)
+    order.sort(key=length)
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
 
 
 def to_batch(rows: Sequence[Example], few: ModelConfig | None = None) -> Batch:

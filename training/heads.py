@@ -1,17 +1,20 @@
 """The heads of ``model.heads`` while they are learned: the same sums in Keras, and their loss."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 from keras import ops
 
 from model.emotions import CODES
-from model.heads import Heads
-from model.letters import PLACES
+from model.heads import QUESTIONS, Heads
 from model.tokenizer import BOT, END, PAD
 
 Tensor = keras.KerasTensor
 
-_POSITIVE = 10.0  # weight of a message of the kind crisis: they are rare, and none should be missed
+# Weight of a message of the kind crisis among all that a reply answers: they are rare, and none should be missed.
+_POSITIVE = 10.0
+_YES = 4.0  # the same where messages without a reply are learned from, of which a third say yes
 
 
 class ClassifierHeads(keras.layers.Layer):
@@ -56,8 +59,7 @@ class ClassifierHeads(keras.layers.Layer):
             for head in (self.emotion, self.crisis)
             for variable in head.weights
         }
-        # What a message's letters add is not learned here, nor who asks for a name: ``training.listening`` does both.
-        return Heads.from_arrays({**arrays, "crisis/letters": np.zeros(PLACES, "float32")})
+        return Heads.from_arrays(arrays)
 
     def begin_from(self, heads: Heads) -> None:
         """Put in what ``learned`` gave."""
@@ -87,6 +89,11 @@ def yes_no_loss(label: Tensor, logit: Tensor, positive: float) -> Tensor:
     yes = ops.cast(ops.equal(label, 1), "float32")
     nats = yes * positive * ops.softplus(-logit) + (1.0 - yes) * ops.softplus(logit)
     return _mean(nats, known)
+
+
+def answer_loss(labels: Mapping[str, Tensor], logits: Tensor) -> Tensor:
+    """The loss of ``QUESTIONS`` ``(batch, 2)``, whose labels ``(batch,)`` go by their names; -1 is none."""
+    return sum(yes_no_loss(labels[name], logits[:, index], _YES) for index, name in enumerate(QUESTIONS))
 
 
 def _mean(nats: Tensor, known: Tensor) -> Tensor:

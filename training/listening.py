@@ -1,16 +1,17 @@
-"""The encoder that the heads read: a copy of the reply's, trained on to hear what a message says of its writer.
+"""What hears of a crisis, and of somebody who asks who the bot is: an encoder of the heads' own, and two who help it.
 
 While the Transformer is trained, two heads shape its encoder, and the reply shapes it far more. When that has ended, a
-copy of it and of its embeddings goes on alone: sixty emotions, crisis, and whether somebody asks who the bot is; for
-the latter two the message's letters count as well (``model.letters``), since letters and words err differently. The
-replies stay as they were. It takes minutes, so it can be done again whenever there are more messages to learn from.
+copy of it and of its embeddings goes on alone: sixty emotions, crisis, and whether somebody asks who the bot is. The
+latter two are asked of the message's letters and of its phrases as well (``training.letters``, ``training.phrases``).
+The replies stay as they were. It takes half an hour, and can be done again whenever there are more messages to learn
+from.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -19,37 +20,48 @@ from keras import ops
 from model.checkpoint import Checkpoint, encoder_shapes, load_checkpoint, save_checkpoint
 from model.dialogue import source_ids
 from model.emotions import CODES
-from model.heads import ALARM, Heads, Linear, YesNo
+from model.heads import ALARM, QUESTIONS, Heads, Linear
 from model.hyperbole import without_hyperbole
-from model.letters import PLACES, letter_rows
-from model.tokenizer import PAD, Tokenizer
+from model.letters import letter_rows
+from model.tokenizer import Tokenizer
 from model.transformer import Transformer
-from training.batches import padded
+from training.batches import alike_in_length, padded
 from training.corpus import Conversation
 from training.corpus.messages import Message
-from training.heads import emotion_loss, newest_turn_mean, yes_no_loss
+from training.heads import answer_loss, emotion_loss, newest_turn_mean
 from training.labels import UNKNOWN, Labelled, crisis_label, emotion_label, identity_label
+from training.letters import LetterReader
 from training.mixture import Mixture
+from training.phrases import PhraseReader
 from training.schedule import WarmupCosine
 from training.subwords import CuttingTokenizer
 from training.understanding import newest_turn_means
 
-QUESTIONS = ("crisis", "identity")
 # The share of ordinary messages that may be taken for a yes. Each that gets the help line is a nuisance, a missed one a
 # danger; of those who ask for no name few are told one, and few who ask are not.
-MISTAKEN = {"crisis": 0.02, "identity": 0.008}
+MISTAKEN = {"crisis": 0.01, "identity": 0.008}
 
-_EPOCHS = 8
 _DROPOUT = 0.2
-_BATCH = 64
-_RATE = 1e-3
 _WARMUP = 100  # steps
 _AVERAGE = 0.999  # of the weights: the share that a step keeps of it
-_ORDINARY = 12_000  # turns an epoch from which only can be learned what is none
+_ORDINARY = 30_000  # turns an epoch from which only can be learned what is none
 _AMONG = 0.3  # share of the messages that are read with ordinary ones before or after them, as if written in a row
 _SHORT = 40  # characters of an ordinary one, at most
 _EMOTION = 0.3  # weight of the emotion's loss
-_POSITIVE = 4.0  # weight of a yes
+_LABELS = ("emotion", *QUESTIONS)
+
+
+class Lessons(NamedTuple):
+    """How often all messages are read, how many at once, and the highest learning rate."""
+
+    epochs: int
+    batch: int
+    rate: float
+
+
+_LISTENING = Lessons(6, 64, 1e-3)
+_SPELLING = Lessons(5, 128, 2e-3)
+_PHRASING = Lessons(7, 128, 2e-3)
 
 Tensor = keras.KerasTensor
 
@@ -68,28 +80,22 @@ class Listener(keras.Model):
         # In float32 whatever the encoder computes in. They begin at zero, as a logistic regression may.
         self.emotion = keras.layers.Dense(len(CODES), kernel_initializer="zeros", dtype="float32")
         self.questions = keras.layers.Dense(len(QUESTIONS), kernel_initializer="zeros", dtype="float32")
-        self.letters = keras.layers.Embedding(PLACES + 1, len(QUESTIONS), "zeros", dtype="float32")
         self.dropout = keras.layers.Dropout(dropout, dtype="float32")
         self.emotion.build((None, width))
         self.questions.build((None, width))
-        self.letters.build((None, None))
         self.built = True
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> tuple[Tensor, Tensor]:
-        """Ids ``source`` ``(batch, source)`` and ``letters`` ``(batch, rows)`` -> ``(batch, 60)`` and ``(batch, 2)``.
+        """Ids ``source`` ``(batch, source)`` -> logits ``(batch, 60)`` and ``(batch, 2)``.
 
-        A row of letters is its place and 1, since 0 is padding. The labels, each ``(batch,)``, are inputs as well, -1
-        where there is none; what is lost by all three heads is added to the model's loss, in nats a labelled message.
+        The labels, each ``(batch,)``, are inputs as well, -1 where there is none; what is lost by all three heads is
+        added to the model's loss, in nats a labelled message.
         """
         memory, _ = self.transformer.encode(inputs["source"], training=training)
         pooled = self.dropout(newest_turn_mean(memory, inputs["source"]), training=training)
-        rows = inputs["letters"]
-        real = ops.cast(ops.not_equal(rows, PAD), "float32")[:, :, None]  # (batch, rows, 1)
-        spelled = ops.sum(self.letters(rows) * real, axis=1) / ops.sqrt(ops.maximum(ops.sum(real, axis=1), 1.0))
-        emotion, questions = self.emotion(pooled), self.questions(pooled) + spelled
+        emotion, questions = self.emotion(pooled), self.questions(pooled)
         self.add_loss(_EMOTION * emotion_loss(inputs["emotion"], emotion))
-        for index, question in enumerate(QUESTIONS):
-            self.add_loss(yes_no_loss(inputs[question], questions[:, index], _POSITIVE))
+        self.add_loss(answer_loss(inputs, questions))
         return emotion, questions
 
     def learned(self) -> Heads:
@@ -98,14 +104,13 @@ class Listener(keras.Model):
             Linear(*(ops.convert_to_numpy(variable) for variable in layer.weights))
             for layer in (self.emotion, self.questions)
         )
-        letters = ops.convert_to_numpy(self.letters.weights[0])[1:]
-        yes_no = (
-            YesNo(Linear(questions.kernel[:, [index]], questions.bias[[index]]), letters[:, index])
-            for index in range(len(QUESTIONS))
+        crisis, identity = (
+            Linear(questions.kernel[:, [index]], questions.bias[[index]]) for index in range(len(QUESTIONS))
         )
         weights = self.transformer.named_weights()
-        encoder = {name: weights[name] for name in encoder_shapes(self.transformer.config)}
-        return Heads(emotion, *yes_no, encoder=encoder)
+        return Heads(
+            emotion, crisis, identity, encoder={name: weights[name] for name in encoder_shapes(self.transformer.config)}
+        )
 
 
 def train_listener_in(folder: Path, mixture: Mixture, seed: int, card: dict[str, Any]) -> None:
@@ -128,30 +133,61 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
     """
     if checkpoint.heads is None:
         raise ValueError("this checkpoint has no heads: its encoder has not learned to hear of a crisis")
-    examples = epoch_of_messages(mixture, seed, 1)
-    taught = {question: {0, 1} <= {getattr(each, question) for each in examples} for question in QUESTIONS}
+    most = max(lessons.epochs for lessons in (_LISTENING, _SPELLING, _PHRASING))
+    epochs = [epoch_of_messages(mixture, seed, number) for number in range(1, most + 1)]
+    taught = {question: {0, 1} <= {getattr(each, question) for each in epochs[0]} for question in QUESTIONS}
     if not taught["crisis"]:
         return checkpoint.heads
     keras.utils.set_random_seed(seed)
-    listener = Listener(checkpoint, _DROPOUT)
-    steps = _EPOCHS * -(-len(examples) // _BATCH)
-    rate = WarmupCosine(_RATE, min(_WARMUP, steps // 10), steps)
+    config = checkpoint.config
+    listener, letters = Listener(checkpoint, _DROPOUT), LetterReader()
+    phrases = PhraseReader(checkpoint.weights[next(name for name in encoder_shapes(config) if "embeddings" in name)])
+
+    def ids(batch: Sequence[Labelled], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
+        return {"source": padded([source_ids(tokenizer, [message.text], config.max_source) for message in batch])}
+
+    def tokenizer(rng: random.Random) -> Tokenizer:
+        return CuttingTokenizer.of(checkpoint.tokenizer, mixture.recipe.subword_cuts, rng)
+
+    for reader, lessons, inputs in ((listener, _LISTENING, ids), (letters, _SPELLING, rows), (phrases, _PHRASING, ids)):
+        _teach(reader, lessons, inputs, tokenizer, epochs, seed)
+    heads = replace(listener.learned(), letters=letters.learned(), phrases=phrases.learned())
+    if not taught["identity"]:
+        heads = replace(heads, identity=None)
+    return alarmed(heads, listener.transformer, checkpoint.tokenizer, ordinary_turns(mixture, "validation"))
+
+
+Inputs = Callable[[Sequence[Labelled], Tokenizer], dict[str, np.ndarray]]
+
+
+def _teach(
+    model: keras.Model,
+    lessons: Lessons,
+    inputs: Inputs,
+    tokenizer: Callable[[random.Random], Tokenizer],
+    epochs: Sequence[Sequence[Labelled]],
+    seed: int,
+) -> None:
+    """Train ``model``, whose loss is its own, on the messages of ``epochs``; it reads ``inputs`` and the labels."""
+    steps = lessons.epochs * -(-len(epochs[0]) // lessons.batch)
+    rate = WarmupCosine(lessons.rate, min(_WARMUP, steps // 10), steps)
     # As in ``training.trainer``: the average of the weights is kept, over a fifth of the run at most.
     optimizer = keras.optimizers.AdamW(
         rate, weight_decay=0.01, global_clipnorm=1.0, use_ema=True, ema_momentum=min(_AVERAGE, max(1 - 5 / steps, 0.0))
     )
-    listener.compile(optimizer=optimizer, jit_compile=False)
-    for number in range(1, _EPOCHS + 1):
+    model.compile(optimizer=optimizer, jit_compile=False)
+    for number, messages in enumerate(epochs[: lessons.epochs], start=1):
         rng = random.Random(f"{seed}/{number}/listening")
-        reader = CuttingTokenizer.of(checkpoint.tokenizer, mixture.recipe.subword_cuts, rng)
-        messages = examples if number == 1 else epoch_of_messages(mixture, seed, number)
-        for batch in _batches(among_others(messages, rng), rng):
-            listener.train_on_batch(_inputs(batch, reader, checkpoint.config.max_source))
-    optimizer.finalize_variable_values(listener.trainable_variables)
-    heads = listener.learned()
-    if not taught["identity"]:
-        heads = replace(heads, identity=None)
-    return alarmed(heads, listener.transformer, checkpoint.tokenizer, ordinary_turns(mixture, "validation"))
+        reader = tokenizer(rng)
+        for batch in alike_in_length(among_others(messages, rng), lessons.batch, lambda each: len(each.text), rng):
+            labels = {name: np.array([getattr(each, name) for each in batch], "int32") for name in _LABELS}
+            model.train_on_batch({**inputs(batch, reader), **labels})
+    optimizer.finalize_variable_values(model.trainable_variables)
+
+
+def rows(batch: Sequence[Labelled], _: Tokenizer) -> dict[str, np.ndarray]:
+    """The letters of each message, as ``LetterReader`` reads them."""
+    return {"letters": padded([[place + 1 for place in letter_rows(message.text)] for message in batch])}
 
 
 def ordinary_turns(mixture: Mixture, split: Literal["validation", "test"]) -> list[Labelled]:
@@ -207,34 +243,19 @@ def _turns(talk: Conversation) -> Iterator[Labelled]:
         yield Labelled(without_hyperbole(text), *labels)
 
 
-def _batches(messages: list[Labelled], rng: random.Random) -> list[list[Labelled]]:
-    """Messages of like lengths together, in random order."""
-    rng.shuffle(messages)
-    messages.sort(key=lambda message: len(message.text))
-    batches = [messages[start : start + _BATCH] for start in range(0, len(messages), _BATCH)]
-    rng.shuffle(batches)
-    return batches
-
-
-def _inputs(batch: Sequence[Labelled], tokenizer: Tokenizer, max_source: int) -> dict[str, np.ndarray]:
-    return {
-        "source": padded([source_ids(tokenizer, [message.text], max_source) for message in batch]),
-        "letters": padded([[place + 1 for place in letter_rows(message.text)] for message in batch]),
-        **{name: np.array([getattr(each, name) for each in batch], "int32") for name in ("emotion", *QUESTIONS)},
-    }
-
-
 def alarmed(heads: Heads, transformer: Transformer, tokenizer: Tokenizer, ordinary: Sequence[Labelled]) -> Heads:
     """``heads`` with their biases moved: they are as sure as ``ALARM`` of a share ``MISTAKEN`` of what is a no."""
-    means = newest_turn_means(transformer, tokenizer, [turn.text for turn in ordinary])
-    for question in QUESTIONS:
-        head: YesNo | None = getattr(heads, question)
+    texts = [turn.text for turn in ordinary]
+    sources = [source_ids(tokenizer, [text], transformer.config.max_source) for text in texts]
+    answers = heads.answers(newest_turn_means(transformer, tokenizer, texts), sources, texts)
+    for column, question in enumerate(QUESTIONS):
+        head: Linear | None = getattr(heads, question)
         no = [index for index, turn in enumerate(ordinary) if getattr(turn, question) == 0]
         if head is not None and no:
-            said = head.probabilities(means[no], [ordinary[index].text for index in no])
-            level = float(np.clip(np.quantile(said, 1 - MISTAKEN[question]), 1e-6, 1 - 1e-6))
-            bias = head.linear.bias + np.float32(_logit(ALARM) - _logit(level))
-            heads = replace(heads, **{question: replace(head, linear=replace(head.linear, bias=bias))})
+            level = float(np.clip(np.quantile(answers[no, column], 1 - MISTAKEN[question]), 1e-6, 1 - 1e-6))
+            # One of several whose mean it is that has to move.
+            moved = heads.readers * (_logit(ALARM) - _logit(level))
+            heads = replace(heads, **{question: replace(head, bias=head.bias + np.float32(moved))})
     return heads
 
 

@@ -51,7 +51,8 @@ def learned_understanding(
 ) -> Figures:
     """The figures of what has been learned so far."""
     texts = [without_hyperbole(message.text) for message in messages]
-    said = understandings(heads, newest_turn_means(transformer, tokenizer, texts), texts)
+    sources = [source_ids(tokenizer, [text], transformer.config.max_source) for text in texts]
+    said = understandings(heads, newest_turn_means(transformer, tokenizer, texts), sources, texts)
     return understanding_figures(said, messages)
 
 

@@ -8,6 +8,8 @@ import pytest
 from model.checkpoint import encoder_shapes, load_checkpoint, save_checkpoint
 from model.config import ModelConfig, preset
 from model.heads import Heads, head_shapes
+from model.letters import letter_shapes
+from model.phrases import phrase_shapes
 from model.tokenizer import Tokenizer
 
 SENTENCES = [
@@ -49,6 +51,8 @@ def understanding_folder(checkpoint_folder: Path, tmp_path_factory: pytest.TempP
     numbers = np.random.default_rng(7)
     shapes = head_shapes(kept.config.d_model)
     arrays = {name: numbers.normal(size=shape) for name, shape in shapes.items()}
+    others = {**letter_shapes(), **phrase_shapes(kept.config.vocabulary_size, kept.config.d_model)}
+    arrays |= {name: numbers.normal(size=shape, scale=0.1) for name, shape in others.items()}
     for name in encoder_shapes(kept.config):
         arrays[name] = kept.weights[name] + numbers.normal(size=kept.weights[name].shape, scale=0.05)
     heads = Heads.from_arrays(arrays)

@@ -11,8 +11,7 @@ import pytest
 from model.checkpoint import PRETRAINED, CheckpointError, load_checkpoint, save_checkpoint
 from model.config import preset
 from model.engine import Decoding, EngineKind, _lines, _parts, load_engine
-from model.heads import ALARM, Linear, YesNo
-from model.letters import PLACES
+from model.heads import ALARM, Linear
 from model.tokenizer import BOT_NAME, OWNER_NAME, Tokenizer
 from training.corpus import read_own
 
@@ -70,8 +69,8 @@ def test_names_are_told_to_those_who_ask_and_to_nobody_else(
         table[name] = 2 * table[reply.ids[0]]
     said = {}
     for sure in (-1e4, 1e4):
-        constant = YesNo(Linear(np.zeros((kept.config.d_model, 1)), np.array([sure])), np.zeros(PLACES))
-        heads = replace(kept.heads, identity=constant)
+        constant = Linear(np.zeros((kept.config.d_model, 1)), np.array([sure]))
+        heads = replace(kept.heads, identity=constant, letters={}, phrases={})
         save_checkpoint(tmp_path / str(sure), kept.config, kept.tokenizer, weights, kept.card, heads=heads)
         replies = load_engine(tmp_path / str(sure), kind).reply(messages, GREEDY)
         said[sure] = [{OWNER_NAME, BOT_NAME} & set(reply.ids) for reply in replies]
@@ -88,9 +87,9 @@ def test_who_asks_is_told_a_name_even_where_the_search_finds_none(
     assert kept.heads is not None
     weights = {name: weight.copy() for name, weight in kept.weights.items()}
     weights["embedding/embedding/embeddings"][[OWNER_NAME, BOT_NAME]] = 0  # there is always something likelier
-    always = YesNo(Linear(np.zeros((kept.config.d_model, 1)), np.array([9.0])), np.zeros(PLACES))
+    always = Linear(np.zeros((kept.config.d_model, 1)), np.array([9.0]))
     for name, identity in (("silent", None), ("asked", always)):
-        heads = replace(kept.heads, identity=identity)
+        heads = replace(kept.heads, identity=identity, letters={}, phrases={})
         save_checkpoint(tmp_path / name, kept.config, kept.tokenizer, weights, kept.card, heads=heads)
     messages = [["배고프다"], ["친구랑 싸웠어"]]
     without = load_engine(tmp_path / "silent", kind).reply(messages, GREEDY)
