@@ -33,7 +33,7 @@ _SEEDS = 2**31 - 1
 _TOGETHER = 16  # messages that the encoder reads at once
 _MOST_LINES = 32  # of a turn that are read each for itself
 # Characters of a line that are read each for themselves: the mean over more loses a few words.
-_WINDOW, _OVERLAP = 50, 30
+_WINDOW, _OVERLAP = 36, 24
 _NAMES = (OWNER_NAME, BOT_NAME)
 
 

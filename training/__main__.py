@@ -154,7 +154,7 @@ def train(
         )
         if load_checkpoint(out / "checkpoint").heads is not None:
             print(
-                "teaching the heads to hear emotions, crises and who asks for a name: up to an hour",
+                "teaching the heads to hear emotions, crises and who asks for a name: some forty minutes",
                 file=sys.stderr,
             )
             train_listener_in(out / "checkpoint", mixture, options.seed, {})

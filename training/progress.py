@@ -1,15 +1,24 @@
-"""The bar that a person watches while a model trains."""
+"""The bars that a person watches while a model trains. On a terminal only; elsewhere they are silent."""
 
 import time
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn, track
+
+T = TypeVar("T")
+
+
+def watched(steps: Sequence[T], what: str) -> Iterable[T]:
+    """``steps``, and a bar that goes on with each."""
+    console = Console(stderr=True)
+    return track(steps, what, console=console, disable=not console.is_terminal)
 
 
 class TrainingProgress:
-    """One epoch: batches done, tokens a second, loss, time left. On a terminal only; elsewhere it is silent."""
+    """One epoch: batches done, tokens a second, loss, time left."""
 
     def __init__(self, epoch: int, epochs: int, batches: int, done: int) -> None:
         self._bar = Progress(

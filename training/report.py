@@ -1,7 +1,8 @@
 """A checkpoint's report: every figure that says whether it is worth talking to, beside two baselines."""
 
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ def prompts(held_out: dict[str, list[Conversation]], limit: int = PROMPTS, seed:
 
 
 def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversation]]) -> dict[str, Any]:
-    """How well the checkpoint predicts held-out replies: by source, by turn, and what the history is worth.
+    """How well the checkpoint predicts held-out replies, by source, together, by turn, and what the history is worth.
 
     ``context_gain`` is the share of bits per character that the history saves on turns 2 and later of our own
     dialogues; ``shuffled_sources`` the share by which loss rises when sources are passed on to the wrong conversations.
@@ -77,6 +78,8 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
             "hits_at_1": relevance(rows),
             "shuffled_sources": foreign["loss"] / own["loss"] - 1,
         }
+    if held_out:
+        figures["together"] = together(figures["by_source"])
     by_turn: dict[int, list[Example]] = {}
     later: list[Example] = []
     later_alone: list[Example] = []
@@ -94,6 +97,26 @@ def likelihood_figures(checkpoint: Checkpoint, held_out: dict[str, list[Conversa
     if later:
         figures["context_gain"] = 1 - measure(later)["bits_per_character"] / measure(later_alone)["bits_per_character"]
     return figures
+
+
+def together(by_source: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The figures of all sources as one, each token counting alike; what depends on the candidates is left out."""
+    tokens = {source: part["tokens"] for source, part in by_source.items()}
+    nats = {source: part["loss"] * tokens[source] for source, part in by_source.items()}
+    bits = {source: lost / math.log(2) for source, lost in nats.items()}
+    characters = {source: bits[source] / part["bits_per_character"] for source, part in by_source.items()}
+    loss = sum(nats.values()) / sum(tokens.values())
+    right = sum(part["accuracy"] * tokens[source] for source, part in by_source.items())
+    return {
+        "loss": loss,
+        "accuracy": right / sum(tokens.values()),
+        "bits_per_character": sum(bits.values()) / sum(characters.values()),
+        "perplexity": math.exp(loss),
+        "examples": sum(part["examples"] for part in by_source.values()),
+        "tokens": sum(tokens.values()),
+        "shuffled_sources": sum(part["shuffled_sources"] * nats[source] for source, part in by_source.items())
+        / sum(nats.values()),
+    }
 
 
 def reply_figures(replies: Sequence[str], asked: Sequence[Prompt]) -> dict[str, Any]:

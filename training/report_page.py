@@ -100,8 +100,11 @@ def _likelihood_table(subjects: dict[str, Any]) -> str:
     header = ["", "source", "replies", "loss", "bits/character", "accuracy", "perplexity", "hits@1 of 20", "shuffled"]
     rows = []
     for name, figures in subjects.items():
-        for number, (source, part) in enumerate(figures.get("by_source", {}).items()):
-            known = "loss" in part
+        parts = dict(figures.get("by_source", {}))
+        if "together" in figures:
+            parts["all together"] = figures["together"]
+        for number, (source, part) in enumerate(parts.items()):
+            known, hits = "loss" in part, part.get("hits_at_1")
             rows.append(
                 [
                     "" if number else escape(name),
@@ -111,7 +114,7 @@ def _likelihood_table(subjects: dict[str, Any]) -> str:
                     f"{part['bits_per_character']:.3f}" if known else "",
                     f"{part['accuracy']:.1%}" if known else "",
                     f"{part['perplexity']:.1f}" if known else "",
-                    _bar(part["hits_at_1"], 0.5, f"{part['hits_at_1']:.3f}") if part["hits_at_1"] is not None else "",
+                    _bar(hits, 0.5, f"{hits:.3f}") if hits is not None else "",
                     f"{part['shuffled_sources']:+.1%}" if known else "",
                 ]
             )

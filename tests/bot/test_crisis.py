@@ -1,9 +1,9 @@
 """Whom the help line is named to, measured on messages written by hand.
 
-`crisis/development.jsonl`, on which the lexicon was written; `held-out.jsonl`, by the same hands; `independent-a.jsonl`,
-`-b` and `-c`, by three others who had seen nothing of all this, without the lines that came out like one of the training
-messages. What a and b mistook was read while `model.hyperbole` was written; c was written after it, is kept unread, and
-is the honest measure.
+`crisis/development.jsonl`, on which the lexicon was written; `held-out.jsonl`, by the same hands; `independent-a.jsonl`
+to `-e`, by five others who had seen nothing of all this, without the lines that came out like one of the training
+messages. What a, b and d mistook was read while `model.hyperbole` was written; c and e are kept unread, and are the honest
+measure.
 """
 
 import itertools
@@ -127,26 +127,27 @@ def hears() -> Callable[[list[str]], list[bool]]:
     return listen
 
 
-@pytest.mark.parametrize("name", ["independent-a", "independent-b", "independent-c"])
-def test_the_encoder_hears_veiled_words_that_no_lexicon_foresaw(
-    name: str, hears: Callable[[list[str]], list[bool]]
+@pytest.mark.parametrize(("name", "idiom"), [("a", 0.04), ("b", 0.04), ("c", 0.04), ("d", 0.10), ("e", 0.04)])
+def test_veiled_words_that_no_lexicon_foresaw_are_heard(
+    name: str, idiom: float, hears: Callable[[list[str]], list[bool]]
 ) -> None:
+    name = f"independent-{name}"
     crisis = [str(message["text"]) for message in messages(name) if message["crisis"]]
     contrast = [str(message["text"]) for message in messages(name) if not message["crisis"]]
     idioms = [str(message["text"]) for message in messages(name) if message["form"] == "idiom"]
     alone = sum(map(speaks_of_crisis, crisis)) / len(crisis)
     together = sum(hears(crisis)) / len(crisis)
     assert together >= alone + 0.25
-    assert together >= 0.96
-    assert sum(hears(contrast)) <= 0.10 * len(contrast)
-    assert sum(hears(idioms)) <= 0.10 * len(idioms)
+    assert together >= 0.975
+    assert sum(hears(contrast)) <= 0.065 * len(contrast)
+    assert sum(hears(idioms)) <= idiom * len(idioms)
 
 
 def test_a_grave_sentence_is_heard_among_others(hears: Callable[[list[str]], list[bool]]) -> None:
     grave = [str(message["text"]) for message in messages("independent-c") if message["crisis"]]
     among = [f"오늘은 시장에서 두부를 사고 집에 왔어 {text} 저녁엔 동생이랑 전화했어" for text in grave]
     assert not any(hears(["오늘은 시장에서 두부를 사고 집에 왔어 저녁엔 동생이랑 전화했어"]))
-    assert sum(hears(among)) >= 0.8 * sum(hears(grave))
+    assert sum(hears(among)) >= 0.88 * sum(hears(grave))
 
 
 def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]], list[bool]]) -> None:
@@ -156,4 +157,4 @@ def test_ordinary_talk_is_seldom_taken_for_a_crisis(hears: Callable[[list[str]],
         {turn for part in held_out.values() for talk in part if talk.kind != "crisis" for turn in talk.turns[::2]}
     )
     assert len(ordinary) > 500
-    assert sum(hears(ordinary)) <= 0.025 * len(ordinary)
+    assert sum(hears(ordinary)) <= 0.015 * len(ordinary)

@@ -72,7 +72,7 @@ def test_what_is_grave_beside_it_stays() -> None:
     assert without_hyperbole("배고파 죽겠다 말고 그냥 죽고 싶어").endswith("그냥 죽고 싶어")
 
 
-@pytest.mark.parametrize("name", ["development", "held-out", "independent-a", "independent-b", "independent-c"])
+@pytest.mark.parametrize("name", ["development", "held-out", *(f"independent-{letter}" for letter in "abcde")])
 def test_nobody_in_danger_loses_a_word(name: str) -> None:
     messages = [json.loads(line) for line in (CRISIS / f"{name}.jsonl").read_text("utf-8").splitlines()]
     grave = [message["text"] for message in messages if message["crisis"]]

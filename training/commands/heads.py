@@ -47,7 +47,7 @@ def heads(
             messages=read_messages(),
             recipe=Recipe.read(recipe),
         ).cleaned()
-        print("listening to messages: some twenty minutes", file=sys.stderr)
+        print("listening to messages: some forty minutes", file=sys.stderr)
         keras.config.set_dtype_policy(fastest_precision())
         fitted = {"command": typed_command(), "commit": commit(), "messages": len(mixture.messages)}
         train_listener_in(checkpoint, mixture, seed, {"listener": fitted})
