@@ -87,7 +87,7 @@ class Heads:
         if self.letters:
             heard.append(np.stack([letter_logits(self.letters, message) for message in messages]))
         if self.phrases:
-            heard.append(np.stack([phrase_logits(self.phrases, ids) for ids in sources]))
+            heard.append(phrase_logits(self.phrases, sources))
         # 1 / (1 + e^-x), written so that no exponential overflows.
         return np.asarray(0.5 * (1 + np.tanh(0.5 * np.mean(heard, axis=0))))
 

@@ -11,6 +11,8 @@ import numpy as np
 
 WIDTHS = (1, 2, 3, 4, 5)  # tokens
 FILTERS = 160  # kinds of phrases of each width
+_EDGE = max(WIDTHS) // 2  # tokens beyond a message's ends that its widest phrases reach to
+_TOGETHER = 32  # messages
 
 
 def phrase_shapes(vocabulary: int, d_model: int) -> dict[str, tuple[int, ...]]:
@@ -23,14 +25,24 @@ def phrase_shapes(vocabulary: int, d_model: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def phrase_logits(arrays: Mapping[str, np.ndarray], ids: Sequence[int]) -> np.ndarray:
-    """Ids of a message, without padding -> the logits of ``model.heads.QUESTIONS``, ``(2,)``."""
-    vectors = arrays["phrases/embeddings"][list(ids)]  # (tokens, d_model)
+def phrase_logits(arrays: Mapping[str, np.ndarray], sources: Sequence[Sequence[int]]) -> np.ndarray:
+    """Ids of messages, without padding -> the logits of ``model.heads.QUESTIONS``, ``(messages, 2)``."""
+    return np.concatenate([_logits(arrays, sources[at : at + _TOGETHER]) for at in range(0, len(sources), _TOGETHER)])
+
+
+def _logits(arrays: Mapping[str, np.ndarray], sources: Sequence[Sequence[int]]) -> np.ndarray:
+    """All of ``sources`` in one row, with nothing around each: a large product is cheaper than many small ones."""
+    ends = np.cumsum([len(ids) + _EDGE for ids in sources])
+    begins = ends - [len(ids) for ids in sources]
+    row = np.zeros((ends[-1] + _EDGE, arrays["phrases/embeddings"].shape[1]), "float32")
+    for begin, ids in zip(begins, sources, strict=True):
+        row[begin : begin + len(ids)] = arrays["phrases/embeddings"][list(ids)]
+    # Where each message begins and ends in what is found from the first edge on; every other stretch is one between.
+    stretches = np.stack([begins, ends], axis=1).reshape(-1)[:-1] - _EDGE
     found = []
     for width in WIDTHS:
-        kernel = arrays[f"phrases/width_{width}/kernel"]
-        edged = np.pad(vectors, (((width - 1) // 2, width // 2), (0, 0)))
-        rows = np.lib.stride_tricks.sliding_window_view(edged, width, axis=0)  # (tokens, d_model, width)
-        seen = rows.transpose(0, 2, 1).reshape(len(vectors), -1) @ kernel.reshape(-1, FILTERS)
-        found.append(np.maximum(seen + arrays[f"phrases/width_{width}/bias"], 0).max(axis=0))
-    return np.asarray(np.concatenate(found) @ arrays["phrases/output/kernel"] + arrays["phrases/output/bias"])
+        kernel, first = arrays[f"phrases/width_{width}/kernel"], _EDGE - (width - 1) // 2
+        shifted = (row[first + at : ends[-1] + first + at - _EDGE] @ kernel[at] for at in range(width))
+        seen = np.maximum(sum(shifted) + arrays[f"phrases/width_{width}/bias"], 0)
+        found.append(np.maximum.reduceat(seen, stretches)[::2])
+    return np.asarray(np.concatenate(found, axis=1) @ arrays["phrases/output/kernel"] + arrays["phrases/output/bias"])

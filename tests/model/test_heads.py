@@ -65,7 +65,7 @@ def test_who_else_was_taught_has_an_equal_say() -> None:
     asked = [
         [heads.crisis(pooled)[0, 0], heads.identity(pooled)[0, 0]],
         letter_logits(heads.letters, message),
-        phrase_logits(heads.phrases, IDS),
+        phrase_logits(heads.phrases, [IDS])[0],
     ]
     (sure,) = heads.answers(pooled, [IDS], [message])
     np.testing.assert_allclose(np.log(sure / (1 - sure)), np.mean(asked, axis=0), rtol=1e-6)

@@ -22,9 +22,14 @@ def arrays() -> dict[str, np.ndarray]:
 def test_it_is_heard_at_the_beginning_in_the_middle_and_at_the_end(
     arrays: dict[str, np.ndarray], ids: list[int]
 ) -> None:
-    assert phrase_logits(arrays, ids).tolist() == [5, 0]
+    assert phrase_logits(arrays, [ids]).tolist() == [[5, 0]]
 
 
 @pytest.mark.parametrize("ids", [[9, 7], [7, 5, 9], [7], [9]])
 def test_another_order_and_half_of_it_are_something_else(arrays: dict[str, np.ndarray], ids: list[int]) -> None:
-    assert phrase_logits(arrays, ids).tolist() == [0, 0]
+    assert phrase_logits(arrays, [ids]).tolist() == [[0, 0]]
+
+
+def test_none_reaches_into_the_next_message(arrays: dict[str, np.ndarray]) -> None:
+    messages = [[7, 9], [5, 7], [9, 5], [7], [9], [1, 3, 7, 9, 2]] * 20
+    assert phrase_logits(arrays, messages)[:, 0].tolist() == [5, 0, 0, 0, 0, 5] * 20
