@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     Role = Callable[[Settings, Redis, asyncio.Event], Awaitable[None]]
 
+# NumPy's products are small here: a second thread for them would only take another worker's core. It is read when NumPy
+# is imported, which nothing has done yet.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # What a command needs is imported when it runs, and after the settings are read: help, faults and the console are there
 # at once.
 app = typer.Typer(
