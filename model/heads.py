@@ -98,7 +98,7 @@ class Understanding:
 
     ``crisis`` is how surely it speaks of suicide or self-harm, ``identity`` how surely it asks who or what the bot is,
     from 0 to 1; None where no head can say. ``training.listening`` sets what ``ALARM`` means: so sure is a head, by
-    mistake, of one or two in a hundred ordinary messages.
+    mistake, of one in a hundred ordinary messages, or fewer.
     """
 
     emotion: str

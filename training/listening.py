@@ -133,11 +133,12 @@ def train_listener(checkpoint: Checkpoint, mixture: Mixture, seed: int) -> Heads
     """
     if checkpoint.heads is None:
         raise ValueError("this checkpoint has no heads: its encoder has not learned to hear of a crisis")
-    most = max(lessons.epochs for lessons in (_LISTENING, _SPELLING, _PHRASING))
-    epochs = [epoch_of_messages(mixture, seed, number) for number in range(1, most + 1)]
-    taught = {question: {0, 1} <= {getattr(each, question) for each in epochs[0]} for question in QUESTIONS}
+    first = epoch_of_messages(mixture, seed, 1)
+    taught = {question: {0, 1} <= {getattr(each, question) for each in first} for question in QUESTIONS}
     if not taught["crisis"]:
         return checkpoint.heads
+    most = max(lessons.epochs for lessons in (_LISTENING, _SPELLING, _PHRASING))
+    epochs = [first, *(epoch_of_messages(mixture, seed, number) for number in range(2, most + 1))]
     keras.utils.set_random_seed(seed)
     config = checkpoint.config
     listener, letters = Listener(checkpoint, _DROPOUT), LetterReader()
